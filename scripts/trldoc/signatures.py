@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, replace
+from functools import cache
 
 EMPTY_BY_FACTORY = {"list": "[]", "dict": "{}", "set": "set()", "tuple": "()"}
 
@@ -152,8 +153,15 @@ def _type(node: ast.expr, source: str) -> str:
 
 
 def _text(node: ast.expr, source: str) -> str:
-    segment = ast.get_source_segment(source, node) or ast.unparse(node)
-    return segment if "\n" not in segment else ast.unparse(node)
+    if node.lineno != node.end_lineno:
+        return ast.unparse(node)
+    # Offsets count bytes. `ast.get_source_segment` splits the whole file again for every node: 100 times slower.
+    return _lines(source)[node.lineno - 1][node.col_offset : node.end_col_offset].decode()
+
+
+@cache
+def _lines(source: str) -> list[bytes]:
+    return source.encode().split(b"\n")
 
 
 def _options(value: ast.expr | None) -> dict[str, ast.expr]:
