@@ -15,7 +15,7 @@ serve: setup  ## Build the site and serve it on 127.0.0.1:8000 with live reload
 	$(RUN) -m mkdocs serve --dev-addr 127.0.0.1:8000 --no-strict --watch scripts --watch examples
 
 build: setup  ## Build the site into site/, ready for any static host
-	$(RUN) -m mkdocs build --strict --quiet
+	$(RUN) -m mkdocs build --strict
 
 setup: $(VENV)/.site  ## Create the environment and fetch what a build reads
 	@$(RUN) scripts/setup.py
@@ -54,8 +54,8 @@ bench:  ## Measure build times, block costs and page weights
 	$(RUN) scripts/bench.py
 
 lock:  ## Write the locks again from pyproject.toml (needs uv; torch and its CUDA parts are pip's to choose)
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --group site -o locks/site.txt
-	uv pip compile --quiet --universal --no-header --no-annotate --group run -c locks/site.txt | grep -vE '^(torch|triton|nvidia-|cuda-)' > locks/run.txt
+	uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-header --no-annotate --group site -o locks/site.txt
+	uv pip compile --quiet --universal --python-version 3.11.5 --no-header --no-annotate --group run -c locks/site.txt | grep -vE '^(torch|triton|nvidia-|cuda-)' > locks/run.txt
 
 clean:  ## Remove what a build makes; fetched files stay
 	rm -rf site .cache/mathjax* .cache/source .cache/formulas*

@@ -1,0 +1,153 @@
+"""Fences: what each kind of fence and each inline fact of a page becomes, as HTML and as plain Markdown.
+
+Knows how to ask every other module. Does not know Python-Markdown's machinery or MkDocs: a `Writing` tells which page
+is written, where links go and who hears of failures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from markdown import markdown
+
+from . import anchors, catalog, facts, formulas, records, render, statuses
+from .library import Library, LibraryError, closest, open_release
+from .pages import Fence, PageError, scan
+from .render import Shown
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The page being written: its sources, its locked quotes, how it addresses the site, and who hears of failures."""
+
+    path: str
+    meta: dict
+    sources: facts.Sources
+    locked: tuple[anchors.Locked, ...]
+    href: render.Href
+    report: Callable[[int, str], None]  # line in the file, message
+    first_line: int = 1  # line of the file at which the text handed over begins
+    excerpts: list[str] = field(default_factory=list)  # stash placeholders of excerpts, in order
+
+    @property
+    def library(self) -> Library:
+        return self.sources.library
+
+
+def expand(text: str, writing: Writing, keep: Callable[[Shown, bool], str]) -> str:
+    """Replace every fence and fact of `text`; `keep(shown, is_block)` says what stands in its place.
+
+    A failure is reported with its line and shown where it stands; the rest of the page goes on.
+    """
+    try:
+        page = scan(text, writing.path)
+    except PageError as error:
+        writing.report(error.line + writing.first_line - 1, error.message)
+        return keep(Shown(render.failure(str(error)), str(error)), True)
+    pieces: list[tuple[int, int, str]] = []
+    for fence in page.fences:
+        if fence.language in FENCES:
+            replacement = _guarded(lambda: FENCES[fence.language](fence, writing, keep), fence.line, writing, keep)
+            pieces.append((fence.start, fence.end, _indent(replacement, fence.indent)))
+    for start, end, verb, arguments in facts.find_facts(page):
+        line = facts.line_of(text, start)
+        show = lambda: keep(render.fact(facts.look_up(verb, arguments, writing.sources), writing.href), False)  # noqa: E731
+        pieces.append((start, end, _guarded(show, line, writing, keep)))
+    for start, end, replacement in sorted(pieces, reverse=True):
+        text = text[:start] + replacement + text[end:]
+    return text
+
+
+def _guarded(make: Callable[[], str], line: int, writing: Writing, keep) -> str:
+    try:
+        return make()
+    except (facts.FactError, LibraryError, anchors.QuoteError, records.RecordError, FenceError, PageError) as error:
+        message = error.message if isinstance(error, PageError) else str(error)
+        writing.report(line + writing.first_line - 1, message)
+        return keep(Shown(render.failure(f"{writing.path}:{line + writing.first_line - 1}: {message}"), message), True)
+
+
+def _indent(text: str, indent: str) -> str:
+    return "\n".join(indent + row if row else row for row in text.split("\n"))
+
+
+class FenceError(ValueError):
+    """A fence whose content cannot be used."""
+
+
+def _trl(fence: Fence, writing: Writing, keep) -> str:
+    quote = anchors.read_quote(fence)
+    library = writing.library
+    if "release" in fence.attributes:
+        library = open_release(fence.attributes["release"], writing.sources.root)
+    span = anchors.resolve(quote, library)
+    problem = anchors.check_lock(quote, span, writing.locked)
+    if problem:
+        raise anchors.QuoteError(problem)
+    recorded = None
+    if "record" in fence.attributes:
+        recorded = statuses.recorded(writing.sources.root, fence.attributes["record"], span.symbol, library)
+    shown = render.excerpt(span, library, quote.notes, recorded, writing.href, lambda text: _inline(text, writing))
+    kept = keep(shown, True)
+    writing.excerpts.append(kept)
+    return kept
+
+
+def _inline(text: str, writing: Writing) -> str:
+    """Markdown of one line to HTML, facts included."""
+    text = expand(text, writing, lambda shown, _: shown.html)
+    return markdown(text, extensions=["pymdownx.arithmatex"], extension_configs={"pymdownx.arithmatex": {"generic": True}}).removeprefix("<p>").removesuffix("</p>")  # fmt: skip
+
+
+def _math(fence: Fence, writing: Writing, keep) -> str:
+    tex = fence.body.strip()
+    label = fence.attributes.get("id")
+    if not tex or not label:
+        raise FenceError("a math fence is written ```math id=name with TeX in its body")
+    html = f'<div class="arithmatex equation" id="{label}">\\[{tex}\\]</div>'
+    return keep(Shown(html, f"$$\n{tex}\n$$"), True)
+
+
+def _formula(fence: Fence, writing: Writing, keep) -> str:
+    if len(fence.words) != 1 or "." not in fence.words[0]:
+        raise FenceError("a formula fence is written ```formula slug.name with one view a line in its body")
+    slug, _, name = fence.words[0].partition(".")
+    known = writing.sources.formulas(slug)
+    if name not in known:
+        raise FenceError(f"examples/formulas/{slug}.py has no formula `{name}`{closest(name, known)}")
+    views = fence.body.split() or ["loss"]
+    return keep(
+        Shown(
+            "".join(formulas.render_view(known[name], view) for view in views),
+            "\n\n".join(formulas.render_markdown(known[name], view) for view in views),
+        ),
+        True,
+    )
+
+
+def _plot(fence: Fence, writing: Writing, keep) -> str:
+    return keep(Shown(formulas.render_comparison(fence.words[0]), "(A plot of all losses is on the page.)"), True)
+
+
+def _facts_box(fence: Fence, writing: Writing, keep) -> str:
+    rows = catalog.quick_facts(writing.meta, writing.sources, writing.href)
+    return keep(render.facts_box(rows), True)
+
+
+def _python(fence: Fence, writing: Writing, keep) -> str:
+    shown = statuses.block(fence, writing.path, writing.sources.root, writing.library.release)
+    title = f' title="{fence.attributes["title"]}"' if "title" in fence.attributes else ""
+    code = f"```python{title}\n{shown.code}```"
+    badge = f'<p class="block-status">{render.badge(shown.badge, writing.href)}</p>'
+    return code + "\n\n" + keep(Shown(badge, ""), True)
+
+
+FENCES = {
+    "trl": _trl,
+    "math": _math,
+    "formula": _formula,
+    "plot": _plot,
+    "facts": _facts_box,
+    "python": _python,
+}
