@@ -1,11 +1,10 @@
 """Addresses: where a thing of TRL stands on this site, and which class a slug means.
 
-Knows the library and declarations. Does not know pages, nor whether a page exists.
+Knows the library. Does not know pages, nor whether a page exists.
 """
 
 from __future__ import annotations
 
-from .declarations import Field
 from .library import Library, LibraryError, closest
 
 
@@ -14,10 +13,12 @@ def source_href(release: str, path: str, line: int | None = None) -> str:
     return f"source/{release}/{path}.html" + (f"#L{line}" if line else "")
 
 
-def reference_href(entry: Field) -> str:
-    """Address of a field in the reference, from the site's root. The page's name is the stem of the config's module."""
-    slug = entry.owner.path.rsplit("/", 1)[-1].removesuffix("_config.py")
-    return f"reference/{slug}/#{entry.owner.module}.{entry.owner.qualname}.{entry.name}"
+def reference_href(library: Library, dotted: str) -> str:
+    """Address of `Config.field` in the reference, from the site's root. The page is named by the config's module."""
+    config, _, name = dotted.rpartition(".")
+    symbol = library.find(config)
+    slug = symbol.path.rsplit("/", 1)[-1].removesuffix("_config.py")
+    return f"reference/{slug}/#{symbol.qualname}.{name}"
 
 
 def trainer_of(library: Library, slug: str) -> str:

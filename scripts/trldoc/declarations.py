@@ -1,4 +1,4 @@
-"""Declarations: what a release states in its syntax: config fields, logged metrics, messages of errors and warnings.
+"""Declarations: what a release states in its syntax: base classes, logged metrics, messages of errors and warnings.
 
 Knows the library. Runs nothing of it: every answer is read from a syntax tree.
 """
@@ -12,18 +12,6 @@ from functools import lru_cache
 from .library import Library, LibraryError, Symbol, closest
 
 WARNERS = {"warn", "warning", "warning_once", "error", "info"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """A dataclass field: `default` as source text (a factory's value, not the factory), `owner` the declaring class."""
-
-    name: str
-    type: str
-    default: str
-    help: str
-    owner: Symbol
-    line: int
 
 
 @dataclass(frozen=True)
@@ -43,25 +31,6 @@ class Message:
     text: str
     symbol: Symbol
     line: int
-
-
-@lru_cache(maxsize=None)
-def fields(library: Library, config: str) -> dict[str, Field]:
-    """Name → field of a dataclass, inherited fields of the release included, the nearest declaration winning.
-
-    Fields that come from outside TRL (`TrainingArguments`) are not here. Raises LibraryError for an unknown class.
-    """
-    found: dict[str, Field] = {}
-    for symbol in ancestry(library, config):
-        for statement in library.node(symbol).body:
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                name = statement.target.id
-                if ast.unparse(statement.annotation).startswith("ClassVar"):
-                    continue
-                default, text = _default(statement.value, library.lines(symbol.path))
-                entry = Field(name, ast.unparse(statement.annotation), default, text, symbol, statement.lineno)
-                found.setdefault(name, entry)
-    return found
 
 
 @lru_cache(maxsize=None)
@@ -94,34 +63,6 @@ def _imported(library: Library, symbol: Symbol, name: str) -> str:
                     if f"{stem}.py" in library.files and alias.name in library.symbols(f"{stem}.py"):
                         return f"{module}:{alias.name}"
     return name
-
-
-def _source(node: ast.expr, lines: list[str]) -> str:
-    """As the file writes it where it fits on a line (`1e-6`, not the parser's `1e-06`)."""
-    if node.lineno == node.end_lineno and lines[node.lineno - 1].isascii():
-        return lines[node.lineno - 1][node.col_offset : node.end_col_offset]
-    return ast.unparse(node)
-
-
-def _default(value: ast.expr | None, lines: list[str]) -> tuple[str, str]:
-    """The default of a field as source text, and its help text. Dataclass semantics: no value means required."""
-    if value is None:
-        return "required", ""
-    if not (isinstance(value, ast.Call) and ast.unparse(value.func).endswith("field")):
-        return _source(value, lines), ""
-    keywords = {keyword.arg: keyword.value for keyword in value.keywords}
-    text = ""
-    if isinstance(keywords.get("metadata"), ast.Dict):
-        entries = {ast.literal_eval(k): v for k, v in zip(keywords["metadata"].keys, keywords["metadata"].values)}
-        text = pattern(entries["help"]) if "help" in entries else ""
-    if "default" in keywords:
-        return _source(keywords["default"], lines), text
-    factory = keywords.get("default_factory")
-    if isinstance(factory, ast.Lambda):
-        return _source(factory.body, lines), text
-    if factory is not None:
-        return {"list": "[]", "dict": "{}"}.get(ast.unparse(factory), f"{ast.unparse(factory)}()"), text
-    return "required", text
 
 
 def pattern(node: ast.expr) -> str:
@@ -183,15 +124,6 @@ def find_message(library: Library, reference: str, fragment: str) -> Message:
         raise LibraryError(f"`{fragment}` stands in {len(matches)} messages of `{reference}`; quote more of it")
     starts = {message.text[: len(fragment) + 20]: message for message in known}
     raise LibraryError(f"no message of `{reference}` in trl {library.release} holds `{fragment}`{closest(fragment, starts)}")
-
-
-def find_field(library: Library, dotted: str) -> Field:
-    """`Config.field`. Raises LibraryError with the closest field."""
-    config, _, name = dotted.rpartition(".")
-    known = fields(library, config)
-    if name not in known:
-        raise LibraryError(f"`{config}` of trl {library.release} declares no `{name}`{closest(name, known)}")
-    return known[name]
 
 
 def find_metric(library: Library, trainer: str, key: str) -> Metric:

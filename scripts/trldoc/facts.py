@@ -14,7 +14,8 @@ from pathlib import Path
 from . import records
 from .addresses import reference_href, source_href, trainer_of
 from .anchors import QuoteError, locate
-from .declarations import Field, fields, find_field, find_message, find_metric, metrics
+from .configs import find_field, own_fields
+from .declarations import find_message, find_metric, metrics
 from .library import Library, LibraryError, closest
 from .pages import Page, PageError
 
@@ -88,25 +89,16 @@ def look_up(verb: str, arguments: list[str], sources: Sources) -> Fact:
         raise FactError(str(error)) from None
 
 
-def _declaration(sources: Sources, dotted: str) -> tuple[Field, str, str]:
-    entry = find_field(sources.library, dotted)
-    title = f"{dotted}, {entry.owner.path.rsplit('/', 1)[-1]}:{entry.line} in trl {sources.library.release}"
-    return entry, title, sources.library.github(entry.owner.path, entry.line)
+def _declaration(part: str, show: Callable) -> Callable[[Sources, str], Fact]:
+    """A fact about a config's field: `show(name, field)` is its text."""
 
+    def look(sources: Sources, dotted: str) -> Fact:
+        entry = find_field(sources.library, dotted, sources.root)
+        title = f"{part}{dotted}, {entry.place} in {entry.home.package}"
+        text = show(dotted.rpartition(".")[2], entry.field)
+        return Fact(text, True, title, reference_href(sources.library, dotted), entry.home.link(entry.field.line))
 
-def _default(sources: Sources, dotted: str) -> Fact:
-    entry, title, github = _declaration(sources, dotted)
-    return Fact(entry.default, True, f"default of {title}", reference_href(entry), github)
-
-
-def _type(sources: Sources, dotted: str) -> Fact:
-    entry, title, github = _declaration(sources, dotted)
-    return Fact(entry.type, True, f"type of {title}", reference_href(entry), github)
-
-
-def _field(sources: Sources, dotted: str) -> Fact:
-    entry, title, github = _declaration(sources, dotted)
-    return Fact(entry.name, True, title, reference_href(entry), github)
+    return look
 
 
 def _line(sources: Sources, symbol: str, fragment: str) -> Fact:
@@ -138,7 +130,7 @@ def _metric(sources: Sources, slug: str, key: str) -> Fact:
 def _count(sources: Sources, what: str, name: str) -> Fact:
     counted = {
         "metrics": lambda: metrics(sources.library, trainer_of(sources.library, name)),
-        "fields": lambda: fields(sources.library, name),
+        "fields": lambda: own_fields(sources.library, name, sources.root),
         "losses": lambda: sources.formulas(name),
     }
     if what not in counted:
@@ -202,9 +194,9 @@ def _record(sources: Sources, example: str, dotted: str, form: str = "") -> Fact
 
 
 VERBS: dict[str, tuple[Callable[..., Fact], str]] = {
-    "default": (_default, "Config.field"),
-    "type": (_type, "Config.field"),
-    "field": (_field, "Config.field"),
+    "default": (_declaration("default of ", lambda name, field: field.default or "required"), "Config.field"),
+    "type": (_declaration("type of ", lambda name, field: field.type or "unknown"), "Config.field"),
+    "field": (_declaration("", lambda name, field: name), "Config.field"),
     "line": (_line, 'Symbol "quoted part of the line"'),
     "quote": (_quote, 'Symbol "quoted part of the line"'),
     "message": (_message, 'Symbol "part of the message"'),

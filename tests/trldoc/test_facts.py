@@ -8,7 +8,7 @@ from trldoc import facts
 from trldoc.facts import FactError, Sources
 from trldoc.pages import scan
 
-SOURCES = Sources(Path("."), LIBRARY, lambda slug: {"sigmoid": 1})
+SOURCES = Sources(Path(__file__).resolve().parents[2], LIBRARY, lambda slug: {"sigmoid": 1})
 
 
 def found(text: str) -> list[tuple[str, list[str]]]:
@@ -27,8 +27,8 @@ def test_arguments_may_be_quoted():
 @pytest.mark.parametrize(
     ("verb", "arguments", "text", "target"),
     [
-        ("default", ["ToyConfig.losses"], '["sigmoid"]', "reference/toy/#trl.trainer.toy_config.ToyConfig.losses"),
-        ("type", ["ToyConfig.beta"], "float", "reference/toy/#trl.trainer.toy_config.ToyConfig.beta"),
+        ("default", ["ToyConfig.losses"], '["sigmoid"]', "reference/toy/#ToyConfig.losses"),
+        ("type", ["ToyConfig.beta"], "float", "reference/toy/#ToyConfig.beta"),
         ("line", ["ToyTrainer._compute_loss", "margin ="], "toy_trainer.py:12", "source/9.9.9/trl/trainer/toy_trainer.py.html#L12"),
         ("quote", ["ToyTrainer.log", "return inner"], "return inner()", "source/9.9.9/trl/trainer/toy_trainer.py.html#L30"),
         ("metric", ["toy", "rewards/margins"], "rewards/margins", "source/9.9.9/trl/trainer/toy_trainer.py.html#L19"),

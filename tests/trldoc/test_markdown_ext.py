@@ -23,7 +23,7 @@ def convert(text: str, meta: dict | None = None, lock: bool = True) -> tuple[str
     markdown_ext.EXTENSION.writing = fences.Writing(
         path="docs/x.md",
         meta=meta or {},
-        sources=facts.Sources(Path("."), LIBRARY, lambda slug: {}),
+        sources=facts.Sources(Path(__file__).resolve().parents[2], LIBRARY, lambda slug: {}),
         locked=tuple(locked) if lock else (),
         href=lambda target: target if "://" in target else "../" + target,
         report=lambda line, message: failures.append((line, message)),
