@@ -1,11 +1,16 @@
-"""Addresses: where a thing of TRL stands on this site, and which class a slug means.
+"""Addresses: which trainers a release has, by slug, and where a thing of TRL stands on this site.
 
 Knows the library. Does not know pages, nor whether a page exists.
 """
 
 from __future__ import annotations
 
-from .library import Library, LibraryError, closest
+import re
+from functools import lru_cache
+
+from .library import Library, LibraryError, Symbol, closest
+
+TRAINER = re.compile(r"trl/(trainer|experimental/(?P<folder>\w+))/(?P<stem>\w+)_trainer\.py")
 
 
 def source_href(release: str, path: str, line: int | None = None) -> str:
@@ -13,21 +18,38 @@ def source_href(release: str, path: str, line: int | None = None) -> str:
     return f"source/{release}/{path}.html" + (f"#L{line}" if line else "")
 
 
+@lru_cache(maxsize=None)
+def trainers(library: Library) -> dict[str, Symbol]:
+    """Slug → trainer class of a release. The slug is the stem of the module, or the folder of an experimental one."""
+    found: dict[str, Symbol] = {}
+    for path in sorted(library.files):
+        place = TRAINER.fullmatch(path)
+        if place is None or place["stem"] == "base":
+            continue
+        slug = place["folder"] or place["stem"]
+        named = [symbol for name, symbol in library.symbols(path).items() if name.endswith("Trainer") and "." not in name]
+        if named and (slug not in found or place["folder"] is None):  # a stable one wins over its experimental twin
+            found[slug] = named[-1]
+    return found
+
+
+def trainer_of(library: Library, slug: str) -> Symbol:
+    """The trainer class of a slug. Raises LibraryError with the closest slug."""
+    known = trainers(library)
+    if slug not in known:
+        raise LibraryError(f"trl {library.release} has no trainer `{slug}`{closest(slug, known)}")
+    return known[slug]
+
+
+def slug_of(path: str) -> str:
+    """The slug that a file of TRL belongs to: its experimental folder, or its stem without `_trainer` and `_config`."""
+    parts = path.removesuffix(".py").split("/")
+    stem = parts[-1].removesuffix("_trainer").removesuffix("_config")
+    return parts[2] if parts[1] == "experimental" else stem
+
+
 def reference_href(library: Library, dotted: str) -> str:
-    """Address of `Config.field` in the reference, from the site's root. The page is named by the config's module."""
+    """Address of `Config.field` in the reference, from the site's root."""
     config, _, name = dotted.rpartition(".")
     symbol = library.find(config)
-    slug = symbol.path.rsplit("/", 1)[-1].removesuffix("_config.py")
-    return f"reference/{slug}/#{symbol.qualname}.{name}"
-
-
-def trainer_of(library: Library, slug: str) -> str:
-    """The reference of a slug's trainer class: the one class named `…Trainer` in `<slug>_trainer.py`."""
-    paths = [path for path in library.files if path.endswith(f"/{slug}_trainer.py")]
-    stable = [path for path in paths if "/experimental/" not in path] or paths
-    if not stable:
-        stems = [path.rsplit("/", 1)[-1].removesuffix("_trainer.py") for path in library.files if "_trainer.py" in path]
-        raise LibraryError(f"trl {library.release} has no `{slug}_trainer.py`{closest(slug, stems)}")
-    path = next((path for path in stable if f"/{slug}/" in path), stable[0])
-    names = [name for name in library.symbols(path) if name.endswith("Trainer") and "." not in name]
-    return f"{path.removesuffix('.py').replace('/', '.')}:{names[-1]}"
+    return f"reference/{slug_of(symbol.path)}/#{symbol.qualname}.{name}"

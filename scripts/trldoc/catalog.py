@@ -45,8 +45,8 @@ def quick_facts(meta: dict, sources: Sources, href) -> list[tuple[str, str]]:
     """Rows (label, HTML) of the box at the top of a trainer's page. Raises LibraryError, CatalogError."""
     check_meta(meta)
     library = sources.library
-    trainer = library.find(trainer_of(library, meta["slug"]))
-    chain = ancestry(library, f"{trainer.module}:{trainer.qualname}")
+    trainer = trainer_of(library, meta["slug"])
+    chain = ancestry(library, trainer.reference)
     paper = class_constant(sources, trainer, "_paper")
     if str(meta["paper"]) != paper["id"]:
         raise CatalogError(f"front matter says paper {meta['paper']}, `{trainer.qualname}._paper` says {paper['id']}")

@@ -122,14 +122,14 @@ def _message(sources: Sources, symbol: str, fragment: str) -> Fact:
 
 
 def _metric(sources: Sources, slug: str, key: str) -> Fact:
-    metric = find_metric(sources.library, trainer_of(sources.library, slug), key)
+    metric = find_metric(sources.library, trainer_of(sources.library, slug).reference, key)
     title = f"recorded at {metric.symbol.path}:{metric.line} in trl {sources.library.release}"
     return Fact(key, True, title, **sources.line(metric.symbol.path, metric.line))
 
 
 def _count(sources: Sources, what: str, name: str) -> Fact:
     counted = {
-        "metrics": lambda: metrics(sources.library, trainer_of(sources.library, name)),
+        "metrics": lambda: metrics(sources.library, trainer_of(sources.library, name).reference),
         "fields": lambda: own_fields(sources.library, name, sources.root),
         "losses": lambda: sources.formulas(name),
     }

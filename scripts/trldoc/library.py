@@ -35,6 +35,11 @@ class Symbol:
     def module(self) -> str:
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
+    @property
+    def reference(self) -> str:
+        """The unambiguous way to ask for it again."""
+        return f"{self.module}:{self.qualname}"
+
 
 @dataclass(frozen=True)
 class Library:

@@ -50,7 +50,7 @@ def test_facts_are_looked_up(verb, arguments, text, target):
         ("default", [], "is written `{default Config.field}`"),
         ("count", ["metric", "toy"], "cannot count `metric`; closest is `metrics`"),
         ("record", ["nothing", "summary.x"], "run `make record EX=nothing`"),
-        ("metric", ["toys", "x"], "no `toys_trainer.py`; closest is `toy`"),
+        ("metric", ["toys", "x"], "no trainer `toys`; closest is `toy`"),
     ],
 )
 def test_what_cannot_be_looked_up_is_refused_with_a_repair(verb, arguments, message):
