@@ -1,0 +1,1 @@
+def fetch(cache): raise NotImplementedError
