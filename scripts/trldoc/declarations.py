@@ -42,15 +42,18 @@ def ancestry(library: Library, name: str) -> tuple[Symbol, ...]:
         raise LibraryError(f"`{name}` of trl {library.release} is a function, not a class")
     chain = [symbol]
     for base in node.bases:
-        bare = ast.unparse(base).split(".")[-1]
-        if bare in library.definitions:
-            chain += ancestry(library, _imported(library, symbol, bare))
+        reference = _imported(library, symbol, ast.unparse(base).split(".")[-1])
+        if reference is not None:
+            chain += ancestry(library, reference)
     return tuple(dict.fromkeys(chain))
 
 
-def _imported(library: Library, symbol: Symbol, name: str) -> str:
-    """The full reference of a class as the module of `symbol` sees it: its own, or what it imports under that name."""
-    if name in library.symbols(symbol.path):
+def _imported(library: Library, symbol: Symbol, name: str) -> str | None:
+    """The full reference of a class as the module of `symbol` sees it: its own, or what it imports under that name.
+
+    None when the class comes from another library.
+    """
+    if name in library.symbols(symbol.path) and name != symbol.qualname:
         return f"{symbol.module}:{name}"
     package = symbol.module.split(".") if symbol.path.endswith("__init__.py") else symbol.module.split(".")[:-1]
     for node in ast.walk(library.tree(symbol.path)):
@@ -62,7 +65,9 @@ def _imported(library: Library, symbol: Symbol, name: str) -> str:
                     stem = module.replace(".", "/")
                     if f"{stem}.py" in library.files and alias.name in library.symbols(f"{stem}.py"):
                         return f"{module}:{alias.name}"
-    return name
+                    if f"{stem}/__init__.py" in library.files and alias.name in library.definitions:
+                        return library.find(alias.name).reference
+    return None
 
 
 def pattern(node: ast.expr) -> str:
