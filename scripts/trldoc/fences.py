@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from markdown import markdown
 
 from . import anchors, catalog, facts, formulas, records, render, statuses
+from .blocks import Block, blocks
 from .library import Library, LibraryError, closest, open_release
 from .pages import Fence, PageError, scan
 from .render import Shown
@@ -28,7 +29,8 @@ class Writing:
     href: render.Href
     report: Callable[[int, str], None]  # line in the file, message
     first_line: int = 1  # line of the file at which the text handed over begins
-    excerpts: list[str] = field(default_factory=list)  # stash placeholders of excerpts, in order
+    excerpts: list[str] = field(default_factory=list)  # what stands in place of excerpts, in order
+    blocks: dict[int, Block] = field(default_factory=dict)  # line of the fence in the text → Python block
 
     @property
     def library(self) -> Library:
@@ -45,6 +47,10 @@ def expand(text: str, writing: Writing, keep: Callable[[Shown, bool], str]) -> s
     except PageError as error:
         writing.report(error.line + writing.first_line - 1, error.message)
         return keep(Shown(render.failure(str(error)), str(error)), True)
+    try:
+        writing.blocks.update({block.line: block for block in blocks(page, writing.sources.root)})
+    except PageError as error:
+        writing.report(error.line + writing.first_line - 1, error.message)
     pieces: list[tuple[int, int, str]] = []
     for fence in page.fences:
         if fence.language in FENCES:
@@ -136,11 +142,13 @@ def _facts_box(fence: Fence, writing: Writing, keep) -> str:
 
 
 def _python(fence: Fence, writing: Writing, keep) -> str:
-    shown = statuses.block(fence, writing.path, writing.sources.root, writing.library.release)
+    if fence.line not in writing.blocks:
+        raise FenceError("this block cannot be read, see the message about it")
+    block = writing.blocks[fence.line]
     title = f' title="{fence.attributes["title"]}"' if "title" in fence.attributes else ""
-    code = f"```python{title}\n{shown.code}```"
-    badge = f'<p class="block-status">{render.badge(shown.badge, writing.href)}</p>'
-    return code + "\n\n" + keep(Shown(badge, ""), True)
+    status = render.badge(statuses.block(block, writing.path, writing.sources.root), writing.href)
+    badge = Shown(f'<p class="block-status">{status}</p>', "")
+    return f"```python{title}\n{block.shown}```\n\n" + keep(badge, True)
 
 
 FENCES = {
