@@ -10,7 +10,7 @@ from pathlib import Path
 import griffe
 
 from trldoc import definitions, reference
-from trldoc.docstrings import Links
+from trldoc.hf_markdown import Links
 from trldoc.library import open_release
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trldoc import docstrings, signatures
+from trldoc import docstrings, hf_markdown, signatures
 from trldoc.definitions import Definition
-from trldoc.docstrings import Links
+from trldoc.hf_markdown import Links
 from trldoc.signatures import Field
 
 
@@ -47,12 +47,12 @@ def of_class(chain: tuple[Definition, ...], links: Links) -> tuple[Section, ...]
     own = chain[-1]
     if signatures.is_dataclass(own.node):
         return (_head(own, links), *_fields(chain, links))
-    return (_head(own, links), *_parameters(own, links), *_methods(chain, links))
+    return (_head(own, links, _maker(chain)), *_parameters(own, links, _maker(chain)), *_methods(chain, links))
 
 
 def of_function(definition: Definition, links: Links) -> tuple[Section, ...]:
     """The sections of a function."""
-    return (_head(definition, links), *_parameters(definition, links))
+    return (_head(definition, links, definition), *_parameters(definition, links, definition))
 
 
 def of_command(module: Definition, links: Links) -> tuple[Section, ...]:
@@ -62,7 +62,7 @@ def of_command(module: Definition, links: Links) -> tuple[Section, ...]:
     if not pairs:
         return ()
     table = "".join(
-        f"| {number} | {docstrings.markdown(f'[`{name}`]', links)} | `{argument}` |\n"
+        f"| {number} | {hf_markdown.markdown(f'[`{name}`]', links)} | `{argument}` |\n"
         for number, (argument, name) in enumerate(pairs, 1)
     )
     line = signatures.functions(module.node)["make_parser"].lineno
@@ -70,30 +70,30 @@ def of_command(module: Definition, links: Links) -> tuple[Section, ...]:
         f"`trl {command}` runs [{module.path}]({module.link(1)}). Each field of these dataclasses is one option, with "
         f"its name, type and default; [`make_parser`]({module.link(line)}) names them in this order, and `main` "
         f"receives one object of each.\n\n| | Dataclass | In the script |\n|-|-|-|\n{table}\n"
-        f"{docstrings.markdown(_without_headings(module.doc), links)}"
+        f"{hf_markdown.markdown(_without_headings(module.doc), links)}"
     )
     return (Section(text=text),)
 
 
-def _head(definition: Definition, links: Links) -> Section:
+def _maker(chain: tuple[Definition, ...]) -> Definition | None:
+    """The `__init__` that a call of the last class of `chain` runs; None when no class that could be read has one."""
+    for definition in reversed(chain):
+        if init := signatures.functions(definition.node).get("__init__"):
+            return replace(definition, node=init)
+    return None
+
+
+def _head(definition: Definition, links: Links, called: Definition | None = None) -> Section:
     node, parts = definition.node, []
     if isinstance(node, ast.ClassDef):
         bases = ", ".join(ast.unparse(base) for base in node.bases)
         parts.append(f"`class {definition.name}({bases})`" if bases else f"`class {definition.name}`")
     parts.append(f"[{definition.path}, line {node.lineno}]({definition.link(node.lineno)})")
     text = " · ".join(parts)
-    called = _called(definition)
-    if called is not None and not (isinstance(node, ast.ClassDef) and signatures.is_dataclass(node)):
-        params = signatures.parameters(called, definition.source)
+    if called is not None:
+        params = signatures.parameters(called.node, called.source)
         text += f"\n\n```py\n{signatures.signature(definition.name, params)}\n```"
     return Section(text=f"{text}\n\n{docstrings.parse(definition.doc, links).text}")
-
-
-def _called(definition: Definition) -> ast.FunctionDef | None:
-    """The function whose parameters a call of the definition takes."""
-    if isinstance(definition.node, ast.ClassDef):
-        return signatures.functions(definition.node).get("__init__")
-    return definition.node
 
 
 def _fields(chain: tuple[Definition, ...], links: Links) -> Iterable[Section]:
@@ -134,7 +134,7 @@ def _field_row(field: Field, owner: str, texts: dict[str, str], home: Definition
         note = f"Default differs from `{field.base.owner}` (there `{field.base.default}`)."
     text = texts.get(field.name) or field.help
     if field.owner in foreign:
-        text = docstrings.first_sentence(field.help or text)
+        text = hf_markdown.first_sentence(field.help or text)
     return _row(field, owner, text, home, note)
 
 
@@ -144,14 +144,13 @@ def _row(field: Field, owner: str, text: str, home: Definition, note: str = "") 
     return Row(field.name, anchor, field.type, field.default, required, text, home.link(field.line), note)
 
 
-def _parameters(definition: Definition, links: Links) -> Iterable[Section]:
-    called = _called(definition)
+def _parameters(definition: Definition, links: Links, called: Definition | None) -> Iterable[Section]:
     if called is None:
         return
-    texts = docstrings.parse(ast.get_docstring(called), links).entries | docstrings.parse(definition.doc, links).entries
+    texts = docstrings.parse(called.doc, links).entries | docstrings.parse(definition.doc, links).entries
     rows = {
-        field.name: _row(field, definition.name, texts.get(field.name, ""), definition)
-        for field in signatures.parameters(called, definition.source)
+        field.name: _row(field, definition.name, texts.get(field.name, ""), called)
+        for field in signatures.parameters(called.node, called.source)
     }
     yield from _section("Parameters", list(rows), rows, definition.name)
 
@@ -166,7 +165,7 @@ def _methods(chain: tuple[Definition, ...], links: Links) -> Iterable[Section]:
             if method.name in seen:
                 continue
             doc = docstrings.parse(method.doc, links)
-            text = docstrings.first_sentence(doc.text) if inherited else doc.text
+            text = hf_markdown.first_sentence(doc.text) if inherited else doc.text
             over = [d.name for d in above if method.name in signatures.functions(d.node)]
             note = f"Overrides `{over[-1]}.{method.name}`." if over and not inherited else ""
             kind, link = None if inherited else method.signature, definition.link(method.line)
