@@ -44,9 +44,9 @@ PAGE = Template(
 <link rel="icon" href="${root}assets/images/favicon.png">
 <link rel="stylesheet" href="${root}assets/palette.css">
 <link rel="stylesheet" href="${root}assets/source.css">
+<script src="${root}assets/source.js" data-root="$root"></script>
 </head>
-<body data-root="$root">
-<script src="${root}assets/source.js"></script>
+<body>
 <a class="skip" href="#code">Skip to the $content</a>
 <header>
 <nav aria-label="Breadcrumb"><a href="${root}index.html">TRL Deep Dive</a> $crumbs</nav>
