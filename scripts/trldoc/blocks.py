@@ -98,3 +98,14 @@ def _region(file: Path, path: str, region: str | None, fence: Fence) -> tuple[in
             f"its regions: {', '.join(known) or 'none'}",
         )
     return where["start"] + 2, textwrap.dedent("".join(lines[where["start"] + 1 : where["end"]]))
+
+
+def rewritten(page: Page, sources: dict[int, str]) -> str:
+    """The text of `page` with new code in the blocks whose fences open on the given lines; all else is as it was."""
+    text = page.text
+    for fence in sorted(page.fences, key=lambda fence: fence.start, reverse=True):
+        if fence.line in sources:
+            opening, *_, closing = text[fence.start : fence.end].split("\n")
+            body = [fence.indent + line if line.strip() else line for line in sources[fence.line].splitlines()]
+            text = text[: fence.start] + "\n".join([opening, *body, closing]) + text[fence.end :]
+    return text

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import zipfile
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -24,8 +23,8 @@ from typing import Self
 
 from trldoc import hub, outputs
 from trldoc.blocks import Block, blocks, by_group
-from trldoc.library import settings, wheel_path
 from trldoc.pages import Page, PageError
+from trldoc.releases import page_release, unpacked
 
 KEPT = (
     "PATH",
@@ -48,6 +47,7 @@ class Limits:
 
     max_steps: int | None = 3  # optimizer steps after which training stops
     tokens: int | None = 16  # longest completion to generate
+    bf16: bool = False  # whether bf16 training stays on where there is only a CPU
     timeout: float = 180.0  # seconds for a page or a script
 
 
@@ -235,28 +235,6 @@ def page_limits(page: Page) -> Limits:
     except TypeError:
         known = ", ".join(Limits.__dataclass_fields__)
         raise PageError(page.path, 1, f"front matter `run: {given}` must be a mapping of {known}") from None
-
-
-def page_release(page: Page, root: Path) -> str:
-    """The TRL release a page runs against: its front matter's `release:`, else the pinned one."""
-    return str(page.meta.get("release") or settings(root)["pinned"])
-
-
-def unpacked(release: str, root: Path) -> Path:
-    """The folder with the files of a TRL release, made from its wheel when it is first asked for."""
-    final = root / ".cache" / "trl" / release
-    if not final.is_dir():
-        wheel = wheel_path(release, root)
-        if not wheel.is_file():
-            raise FileNotFoundError(f"the wheel of trl {release} is missing; run `make setup`")
-        final.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=final.parent))
-        try:
-            zipfile.ZipFile(wheel).extractall(draft)
-            draft.rename(final)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    return final
 
 
 def run_page(page: Page, root: Path, online: bool = False) -> list[Result]:
