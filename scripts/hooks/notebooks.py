@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 from trldoc import notebooks, records
@@ -27,7 +28,10 @@ def on_files(files, config):
         record = records.load(records.record_path(slug, ROOT))
         status = records.status(record, ROOT, settings(ROOT)["pinned"])
         why_not = "" if status.name == "verified" else f"{status.name}: {status.why}"
-        text = notebooks.script(script.read_text("utf-8"), script.name, record, why_not)
+        try:
+            text = notebooks.script(script.read_text("utf-8"), f"examples/{script.name}", record, why_not)
+        except notebooks.NotebookError as error:
+            raise PluginError(str(error)) from None
         _write(SHOWN / page, text)
         files.append(File(page, str(SHOWN), config.site_dir, config.use_directory_urls))
         files.append(File.generated(config, f"trainers/{slug}/example/{script.name}", abs_src_path=str(script)))
@@ -39,7 +43,10 @@ def on_page_content(html, page, config, files):
     if not page.file.src_uri.endswith("/example.py"):
         return html
     notebooks.identify(page.toc.items)
-    return notebooks.slim(html)
+    try:
+        return notebooks.slim(html)
+    except notebooks.NotebookError as error:
+        raise PluginError(f"{page.file.src_uri}: {error}") from None
 
 
 def _write(path: Path, text: str) -> None:

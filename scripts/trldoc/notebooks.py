@@ -21,14 +21,14 @@ class NotebookError(ValueError):
     """A script or page that cannot be shown; the message says what was expected."""
 
 
-def script(text: str, name: str, record: Record | None, why_not: str = "") -> str:
+def script(text: str, path: str, record: Record | None, why_not: str = "") -> str:
     """The script as shown: without region comments, with a download link and what its recorded run printed.
 
     `why_not` says what is wrong with the record, if anything, e.g. `stale: dpo.py changed`. Raises NotebookError when the script has no title cell.
     """
-    title = TITLE.match(text)
+    title, name = TITLE.match(text), path.rsplit("/", 1)[-1]
     if title is None:
-        raise NotebookError(f"{name}: the first cell must be `# %% [markdown]` with a title line `# # …`")
+        raise NotebookError(f"{path}:1: the first cell must be `# %% [markdown]` with a title line `# # …`")
     link = f"#\n# [Download {name}]({name}): the file as it ran, with comments that mark the regions other pages quote.\n"
     return REGION.sub("", text[: title.end()] + link + text[title.end() :]).rstrip() + "\n\n" + _run(record, why_not)
 

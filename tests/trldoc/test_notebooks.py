@@ -57,8 +57,8 @@ def test_a_stale_or_missing_record_is_said():
 
 
 def test_a_script_without_a_title_cell_is_refused():
-    with pytest.raises(notebooks.NotebookError, match=r"dpo\.py: the first cell must be `# %% \[markdown\]` with a title"):
-        notebooks.script("import os\n", "dpo.py", None)
+    with pytest.raises(notebooks.NotebookError, match=r"^examples/dpo\.py:1: the first cell must be `# %% \[markdown\]` with a title"):
+        notebooks.script("import os\n", "examples/dpo.py", None)
 
 
 PAGE = """
