@@ -23,32 +23,14 @@ from typing import Self
 
 from trldoc import hub, outputs
 from trldoc.blocks import Block, blocks, by_group
-from trldoc.pages import Page, PageError
+from trldoc.limits import Limits, page_limits
+from trldoc.pages import Page
 from trldoc.releases import page_release, unpacked
 
-KEPT = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES",
-    "SSL_CERT_FILE",
-)  # of our environment
+# What a child sees of our environment, and what it sees beside that of the real hub.
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE")
 KEPT_ONLINE = ("HF_HOME", "HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the runner changes for a snippet that runs unmodified. None leaves it as the author wrote it.
-
-    A page sets its own in its front matter: `run: {max_steps: 20, timeout: 300}`.
-    """
-
-    max_steps: int | None = 3  # optimizer steps after which training stops
-    tokens: int | None = 16  # longest completion to generate
-    bf16: bool = False  # whether bf16 training stays on where there is only a CPU
-    timeout: float = 180.0  # seconds for a page or a script
+CACHED = shutil.ignore_patterns("cache-*", "*.lock")  # what others left beside the data of the hub
 
 
 @dataclass(frozen=True)
@@ -136,13 +118,13 @@ class Runner:
         self,
         path: Path,
         argv: list[str] = (),
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         cwd: Path | None = None,
         environment: dict | None = None,
     ) -> Ran:
         """Run a script as `python path argv…` would, in `cwd` or else in a folder that is removed afterwards."""
         job = {"file": str(path.resolve()), "argv": [str(word) for word in argv], "groups": None}
-        reply, events, stdout, stderr = self._run(job, limits, cwd, environment or {})
+        reply, events, stdout, stderr = self._run(job, limits or Limits(), cwd, environment or {})
         device = events[0]["device"] if events else ""
         return Ran(reply["code"], stdout, stderr, reply["seconds"], reply["timed_out"], device)
 
@@ -176,7 +158,7 @@ class Runner:
             for part in ("tmp", "cwd"):
                 (folder / part).mkdir()
             if self.hub:
-                shutil.copytree(self.hub / "datasets", folder / "datasets")
+                shutil.copytree(self.hub / "datasets", folder / "datasets", ignore=CACHED)
             future: Future = Future()
             number = next(self._ids)
             job |= {"id": number, "folder": name, "cwd": str(cwd or folder / "cwd"), "limits": asdict(limits)}
@@ -225,16 +207,6 @@ class Runner:
             "OMP_NUM_THREADS": "1",  # faster for tiny models, and a fork of a process with threads is not safe
             "TOKENIZERS_PARALLELISM": "false",
         }
-
-
-def page_limits(page: Page) -> Limits:
-    """The limits in a page's front matter. Raises PageError for a name that is none."""
-    given = page.meta.get("run", {})
-    try:
-        return Limits(**given)
-    except TypeError:
-        known = ", ".join(Limits.__dataclass_fields__)
-        raise PageError(page.path, 1, f"front matter `run: {given}` must be a mapping of {known}") from None
 
 
 def run_page(page: Page, root: Path, online: bool = False) -> list[Result]:
