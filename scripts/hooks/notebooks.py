@@ -44,9 +44,11 @@ def on_page_content(html, page, config, files):
         return html
     notebooks.identify(page.toc.items)
     try:
-        return notebooks.slim(html)
+        html = notebooks.slim(html)
     except notebooks.NotebookError as error:
         raise PluginError(f"{page.file.src_uri}: {error}") from None
+    page.present_anchor_ids = notebooks.identifiers(html)  # mkdocs-jupyter leaves None, so no link could be checked
+    return html
 
 
 def _write(path: Path, text: str) -> None:
