@@ -27,8 +27,12 @@ def on_page_markdown(markdown, page, config, files):
     def href(target: str) -> str:
         return target if "://" in target else get_relative_url(target, page.url)
 
+    reported: set[str] = set()
+
     def report(line: int, message: str) -> None:
-        log.warning("%s:%d: %s", path, line, message)
+        if message not in reported:  # the same cause on many lines of a page is told once
+            reported.add(message)
+            log.warning("%s:%d: %s", path, line, message)
 
     markdown_ext.EXTENSION.writing = fences.Writing(
         path=path,

@@ -20,8 +20,9 @@ from .library import Library, LibraryError, closest
 from .pages import Page, PageError
 
 FACT = re.compile(r"\{(?P<verb>[a-z_]+)(?: (?P<arguments>[^{}\n]+))?\}")
-# Where braces mean something else: inline code, maths, comments, attribute lists and raw HTML tags.
-PROTECTED = re.compile(r"(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)|\$\$.+?\$\$|\$[^$\n]+\$|<!--.*?-->", re.DOTALL)
+# Where braces mean something else: inline code, maths and comments. What begins first wins.
+PROTECTED = r"(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)|\$\$.+?\$\$|\$[^$\n]+\$|<!--.*?-->"
+TOKEN = re.compile(f"{FACT.pattern}|{PROTECTED}", re.DOTALL)
 
 
 class FactError(LookupError):
@@ -54,14 +55,13 @@ class Sources:
 
 def find_facts(page: Page) -> list[tuple[int, int, str, list[str]]]:
     """Facts of a page as (start, end, verb, arguments), offsets into its text. Raises PageError for broken quotes."""
-    protected = [(fence.start, fence.end) for fence in page.fences]
-    masked = list(page.text)
-    for start, end in protected:
-        masked[start:end] = " " * (end - start)
-    for match in PROTECTED.finditer("".join(masked)):
-        masked[match.start() : match.end()] = " " * (match.end() - match.start())
+    prose = list(page.text)
+    for fence in page.fences:
+        prose[fence.start : fence.end] = " " * (fence.end - fence.start)
     found = []
-    for match in FACT.finditer("".join(masked)):
+    for match in TOKEN.finditer("".join(prose)):
+        if match["verb"] is None:
+            continue
         try:
             arguments = shlex.split(match["arguments"] or "")
         except ValueError as error:

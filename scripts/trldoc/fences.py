@@ -14,7 +14,7 @@ from markdown import markdown
 from . import anchors, catalog, facts, formulas, records, render, statuses
 from .blocks import Block, blocks
 from .library import Library, LibraryError, closest, open_release
-from .pages import Fence, PageError, scan
+from .pages import Fence, PageError, read_pages, scan
 from .render import Shown
 
 
@@ -31,6 +31,14 @@ class Writing:
     first_line: int = 1  # line of the file at which the text handed over begins
     excerpts: list[str] = field(default_factory=list)  # what stands in place of excerpts, in order
     blocks: dict[int, Block] = field(default_factory=dict)  # line of the fence in the text → Python block
+
+    claimed: list = field(default_factory=list)  # the one converter that writes the page
+
+    def claim(self, converter) -> bool:
+        """True for the first converter that asks: those that a page's own parts make (docstrings) are not the page."""
+        if not self.claimed:
+            self.claimed.append(converter)
+        return self.claimed[0] is converter
 
     @property
     def library(self) -> Library:
@@ -68,7 +76,7 @@ def expand(text: str, writing: Writing, keep: Callable[[Shown, bool], str]) -> s
 def _guarded(make: Callable[[], str], line: int, writing: Writing, keep) -> str:
     try:
         return make()
-    except (facts.FactError, LibraryError, anchors.QuoteError, records.RecordError, FenceError, PageError) as error:
+    except (facts.FactError, LibraryError, anchors.QuoteError, records.RecordError, FenceError, PageError, formulas.FormulaError) as error:
         message = error.message if isinstance(error, PageError) else str(error)
         writing.report(line + writing.first_line - 1, message)
         return keep(Shown(render.failure(f"{writing.path}:{line + writing.first_line - 1}: {message}"), message), True)
@@ -133,7 +141,7 @@ def _formula(fence: Fence, writing: Writing, keep) -> str:
 
 
 def _plot(fence: Fence, writing: Writing, keep) -> str:
-    return keep(Shown(formulas.render_comparison(fence.words[0]), "(A plot of all losses is on the page.)"), True)
+    return keep(Shown(formulas.render_comparison(writing.sources.formulas(fence.words[0])), "(A plot of all losses is on the page.)"), True)
 
 
 def _facts_box(fence: Fence, writing: Writing, keep) -> str:
@@ -146,9 +154,15 @@ def _python(fence: Fence, writing: Writing, keep) -> str:
         raise FenceError("this block cannot be read, see the message about it")
     block = writing.blocks[fence.line]
     title = f' title="{fence.attributes["title"]}"' if "title" in fence.attributes else ""
-    status = render.badge(statuses.block(block, writing.path, writing.sources.root), writing.href)
+    status = render.badge(statuses.block(block, writing.library.release, writing.sources.root), writing.href)
     badge = Shown(f'<p class="block-status">{status}</p>', "")
     return f"```python{title}\n{block.shown}```\n\n" + keep(badge, True)
+
+
+def _verified(fence: Fence, writing: Writing, keep) -> str:
+    root = writing.sources.root
+    shown = render.verification(statuses.overview(read_pages(root), root), statuses.record_states(root), writing.href)
+    return keep(shown, True)
 
 
 FENCES = {
@@ -158,4 +172,5 @@ FENCES = {
     "plot": _plot,
     "facts": _facts_box,
     "python": _python,
+    "verified": _verified,
 }

@@ -25,7 +25,7 @@ class TrlPreprocessor(Preprocessor):
 
     def run(self, lines: list[str]) -> list[str]:
         writing = self.extension.writing
-        if writing is None:
+        if writing is None or not writing.claim(self.md):
             return lines
 
         def keep(shown: Shown, block: bool) -> str:

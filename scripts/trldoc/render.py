@@ -20,6 +20,7 @@ from .addresses import source_href
 from .facts import Fact
 from .library import Library
 
+STATES = ("verified", "outdated", "stale", "missing", "skipped")
 Href = Callable[[str], str]  # address from the site's root (or a full one) → address from this page
 
 
@@ -175,6 +176,40 @@ def facts_box(rows: list[tuple[str, str]]) -> Shown:
 def _plain(html: str) -> str:
 
     return re.sub(r"<[^>]+>", "", html).strip()
+
+
+def verification(overviews, record_states, href: Href) -> Shown:
+    """The tables of `verified.md`: records first, then every page with its blocks. Takes `statuses` values."""
+    rows = [
+        f"<tr><th scope='row'><code>{name}</code></th><td>{badge(Badge(state.name, state.name), href)}</td>"
+        f"<td>{escape(state.why)}</td></tr>"
+        for name, state in record_states.items()
+    ]
+    html = f"<h2 id='records'>Records</h2><table><thead><tr><th>Record</th><th>Status</th><th>What it says</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    plain = ["## Records", *(f"- {name}: {state.name}, {state.why}" for name, state in record_states.items())]
+    for page in overviews:
+        link = href(page.page.removeprefix("docs/").removesuffix("index.md").removesuffix(".md") + "/")
+        counts = {kind: sum(1 for _, found in page.blocks if found.kind == kind) for kind in STATES}
+        words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
+        summary = f"{len(page.blocks)} blocks: {words}. {page.excerpts} excerpts, resolved by this build."
+        identifier = page.page.removeprefix("docs/").removesuffix(".md").replace("/", "-")
+        html += f"<h2 id='{identifier}'><a href='{link}'>{escape(page.title)}</a></h2><p>{summary}</p>"
+        plain += [f"## {page.title}", summary]
+        rows = [
+            f"<tr><td>{found.line}</td><td><code>{escape(_first_line(found.shown))}</code></td><td>{badge(Badge(state.kind, state.text), href)}</td></tr>"
+            for found, state in page.blocks
+        ]
+        if rows:
+            html += (
+                "<details><summary>Every block</summary><table><thead><tr><th>Line</th><th>Begins with</th>"
+                f"<th>Status</th></tr></thead><tbody>{''.join(rows)}</tbody></table></details>"
+            )
+    return Shown(f"<div class='verified-pages'>{html}</div>", "\n\n".join(plain))
+
+
+def _first_line(code: str) -> str:
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from", "#"))]
+    return (lines or code.splitlines() or [""])[0][:80]
 
 
 def failure(message: str) -> str:

@@ -1,20 +1,25 @@
 """Statuses: what a run says about a line, a block or a page, joined from records, results and the files they speak of.
 
-Knows records, results and blocks. Does not run anything.
+Knows records, results, blocks and quotes. Does not run anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from . import records
+from . import records, results
+from .blocks import Block, blocks
 from .library import Library, Symbol, settings
+from .pages import Page
 from .render import Badge, Recorded
+
+VERIFIED = "verified.md"
 
 
 def recorded(root: Path, example: str, symbol: Symbol, library: Library) -> Recorded:
-    """What the record of `example` holds for `symbol`, at the lines of this release.
+    """What the record of `example` (or `example/variant`) holds for `symbol`, at the lines of this release.
 
     Raises RecordError when there is no record, it is stale, or it never traced the symbol.
     """
@@ -23,23 +28,67 @@ def recorded(root: Path, example: str, symbol: Symbol, library: Library) -> Reco
     state = records.status(record, root, settings(root)["pinned"])
     if state.name in ("missing", "stale"):
         raise records.RecordError(f"record `{name}` is {state.name}: {state.why}; run `make record EX={name}`")
+    if variant and variant not in record.variants:
+        raise records.RecordError(f"record `{name}` has no variant `{variant}`; it has {', '.join(record.variants)}")
     function = record.function(f"{symbol.module}:{symbol.qualname}", variant or None)
     if function is None:
         raise records.RecordError(f"record `{example}` did not trace `{symbol.qualname}`; run `make record EX={name}`")
     values = {
         symbol.start + line: tuple((value.name, value.text) for value in found) for line, found in function.lines.items()
     }
-    run = f"Values: call {function.call} of {function.calls} in one run, {record.weights} weights, {record.device}, {record.date}"
+    which = f"call {function.call} of {function.calls}" if function.calls > 1 else "the only call"
+    run = f"Recorded {record.date}: {which}, {record.weights} weights, {record.device}"
+    run += f", run `{variant}`" if variant else ""
     return Recorded(values, frozenset(symbol.start + line for line in function.executed), run)
 
 
+@lru_cache(maxsize=None)
+def _results(path: str, root: Path, changed: float) -> dict[str, results.Entry]:
+    return results.load(path, root)
+
+
+def block(found: Block, release: str, root: Path) -> Badge:
+    """The badge beside a Python block: what ran, with what, when and how long; or why not."""
+    if found.skip:
+        return Badge("skipped", f"Not run: {found.skip}", VERIFIED)
+    file = results.results_path(found.page, root)
+    entries = _results(found.page, root, file.stat().st_mtime if file.exists() else 0.0)
+    state = results.status(found.key, entries, {"trl": release})
+    if state == "missing":
+        return Badge("missing", "Not yet verified", VERIFIED)
+    entry = entries[found.key]
+    seconds = f"{entry.seconds:.1f} s" if entry.seconds >= 0.05 else "under 0.1 s"
+    weights = "" if entry.weights == "stand-in" else f", {entry.weights} weights"
+    ran = f"Ran as it stands: trl {entry.versions['trl']}, {entry.device}{weights}, {entry.date}, {seconds}"
+    return Badge(state, ran if state == "verified" else ran.replace("Ran", "Outdated: ran"), VERIFIED)
+
+
 @dataclass(frozen=True)
-class ShownBlock:
-    """A Python block as the page shows it: its text with regions expanded, and its status."""
+class Overview:
+    """What one page claims and how much of it stands: (block, badge) pairs in order, and the number of excerpts."""
 
-    code: str
-    badge: Badge
+    page: str
+    title: str
+    blocks: tuple[tuple[Block, Badge], ...]
+    excerpts: int
 
 
-def block(fence, path: str, root: Path, release: str) -> ShownBlock:
-    return ShownBlock(fence.body, Badge("missing", "not yet verified"))
+def overview(pages: tuple[Page, ...], root: Path) -> tuple[Overview, ...]:
+    """One entry a page that holds a Python block or an excerpt, in order of path."""
+    found = []
+    for page in pages:
+        release = str(page.meta.get("release") or settings(root)["pinned"])
+        held = tuple((each, block(each, release, root)) for each in blocks(page, root))
+        excerpts = len(page.fences_in("trl"))
+        if held or excerpts:
+            found.append(Overview(page.path, str(page.meta.get("title", page.path)), held, excerpts))
+    return tuple(found)
+
+
+def record_states(root: Path) -> dict[str, records.Status]:
+    """Name of every record in the repository → whether it still holds."""
+    folder = root / "examples" / "records"
+    release = settings(root)["pinned"]
+    return {
+        path.stem: records.status(records.load(path), root, release) for path in sorted(folder.glob("*.json"))
+    }

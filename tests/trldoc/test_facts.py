@@ -21,6 +21,7 @@ def test_facts_are_found_in_prose_only():
 
 
 def test_arguments_may_be_quoted():
+    assert found('{message T.f "`a` is"} `{b c}` {release}') == [("message", ["T.f", "`a` is"]), ("release", [])]
     assert found('{line ToyTrainer.log "return inner()"}') == [("line", ["ToyTrainer.log", "return inner()"])]
 
 
