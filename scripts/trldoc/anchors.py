@@ -92,10 +92,14 @@ def resolve(quote: Quote, library: Library) -> Span:
     return Span(library.release, symbol, start, end, "\n".join(library.lines(symbol.path)[start - 1 : end]))
 
 
-def locate(symbol: str, fragment: str, library: Library) -> tuple[Symbol, int]:
-    """The one line of `symbol` that holds `fragment`. A line that begins with it wins over one that contains it."""
+def locate(symbol: str, fragment: str, library: Library, after: str | None = None) -> tuple[Symbol, int]:
+    """The one line of `symbol` that holds `fragment`, or the first one after the line that holds `after`.
+
+    A line that begins with the words wins over one that contains them.
+    """
     found = library.find(symbol)
-    return found, _only(fragment, library, found, found.start)
+    begin = found.start if after is None else _only(after, library, found, found.start) + 1
+    return found, _only(fragment, library, found, begin, ordered=after is not None)
 
 
 def _matches(text: str, library: Library, symbol: Symbol, begin: int) -> list[int]:
@@ -114,7 +118,7 @@ def _only(text: str, library: Library, symbol: Symbol, begin: int, ordered: bool
         places = ", ".join(map(str, matches[:6]))
         raise QuoteError(
             f"`{text}` stands {len(matches)} times in `{symbol.qualname}` of trl {library.release} "
-            f"(lines {places}); quote more of the line, or put a line `after: an earlier line` before it"
+            f"(lines {places}); quote more of the line, or say after which line: `after: an earlier line` in an excerpt, "a last \"an earlier line\" in a fact"
         )
     return matches[0]
 

@@ -101,15 +101,15 @@ def _declaration(part: str, show: Callable) -> Callable[[Sources, str], Fact]:
     return look
 
 
-def _line(sources: Sources, symbol: str, fragment: str) -> Fact:
-    found, number = locate(symbol, fragment, sources.library)
+def _line(sources: Sources, symbol: str, fragment: str, after: str | None = None) -> Fact:
+    found, number = locate(symbol, fragment, sources.library, after)
     text = f"{found.path.rsplit('/', 1)[-1]}:{number}"
     source = sources.library.lines(found.path)[number - 1].strip()
     return Fact(text, False, f"{source} ({found.qualname}, trl {sources.library.release})", **sources.line(found.path, number))
 
 
-def _quote(sources: Sources, symbol: str, fragment: str) -> Fact:
-    found, number = locate(symbol, fragment, sources.library)
+def _quote(sources: Sources, symbol: str, fragment: str, after: str | None = None) -> Fact:
+    found, number = locate(symbol, fragment, sources.library, after)
     source = sources.library.lines(found.path)[number - 1].strip()
     title = f"{found.path}:{number} in trl {sources.library.release}"
     return Fact(source, True, title, **sources.line(found.path, number))
@@ -197,8 +197,8 @@ VERBS: dict[str, tuple[Callable[..., Fact], str]] = {
     "default": (_declaration("default of ", lambda name, field: field.default or "required"), "Config.field"),
     "type": (_declaration("type of ", lambda name, field: field.type or "unknown"), "Config.field"),
     "field": (_declaration("", lambda name, field: name), "Config.field"),
-    "line": (_line, 'Symbol "quoted part of the line"'),
-    "quote": (_quote, 'Symbol "quoted part of the line"'),
+    "line": (_line, 'Symbol "part of the line" ["an earlier line"]'),
+    "quote": (_quote, 'Symbol "part of the line" ["an earlier line"]'),
     "message": (_message, 'Symbol "part of the message"'),
     "metric": (_metric, "slug key"),
     "count": (_count, "metrics|fields|losses name"),
