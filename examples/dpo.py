@@ -44,8 +44,8 @@ from trl import (
 # `DEFAULTS` holds only what this script wants different from TRL:
 #
 # - `eval_on_start` measures the untouched model, so that every later number has something to be compared with.
-# - `logging_first_step` shows the first loss. For the default loss it must be log 2, because policy and reference are
-#   still the same model. Another number means that something is wrong before training has begun.
+# - `logging_first_step` shows the first loss. For the default loss it must be log 2, up to rounding, because policy and
+#   reference are still the same model. Another number means that something is wrong before training has begun.
 # - `save_total_limit` keeps two checkpoints: the newest, and one to fall back to.
 # - The batch of four pairs is eight sequences: a pair is two sequences, and the reference model sees all of them as well.
 #
@@ -200,7 +200,8 @@ def token_count(part: str | list[dict], tokenizer: PreTrainedTokenizerBase) -> i
 #
 # - **Full fine-tuning** (the default) keeps a second, frozen copy of the model as the reference. `--dtype float32`, TRL's
 #   default, keeps the weights in float32 and lets autocast do the arithmetic in bfloat16. With `--dtype bfloat16` the weights
-#   themselves are bfloat16: half the memory, but a step of 1e-6 is often smaller than the gap between two bfloat16 numbers, and is lost.
+#   themselves are bfloat16: half the memory, but a step of 1e-6 is often smaller than the gap between two such numbers,
+#   and is lost.
 # - **LoRA** (`--use_peft`) needs no second copy: with the adapter switched off, the model *is* the reference. Give it a
 #   learning rate about ten times as high, for example `--learning_rate 1e-5`.
 # - **4 or 8 bit** (`--load_in_4bit`) stores the frozen weights small. Frozen is the point: nothing can be trained in 4 bit,
@@ -243,6 +244,9 @@ def build_trainer(
 # A folder that already holds checkpoints is another run. Starting over in it would mix the two, so the script asks for a
 # decision: `--resume_from_checkpoint latest` goes on from the newest one (weights, optimizer, schedule, random state and
 # place in the data), a path goes on from that one, and a new `--output_dir` starts afresh.
+#
+# Keep `--model_name_or_path` as it was. It names the reference as well: pointing it at a checkpoint would make the
+# half-trained model its own reference, and the margins would start again from zero.
 
 # %%
 # --8<-- [start:resume]

@@ -50,8 +50,10 @@ def record_example(slug: str, kind: str) -> tuple[Path, records.Record, bool]:
     runs = {None: base}
     for name, extra in base.pop("variants", {}).items():
         runs[name] = {"trace": [], "calls": {}, **extra, "arguments": f"{base['arguments']} {extra['arguments']}"}
-    inputs = {script, ROOT / "examples" / f"{slug}.toml"}
-    inputs |= {ROOT / path for run in [settings, *runs.values()] for path in run.get("data", [])}
+    # Taken before the run. The settings are no input: a test compares their command with the one in the record.
+    inputs = records.hashes(
+        {script, *(ROOT / p for run in [settings, *runs.values()] for p in run.get("data", []))}, ROOT
+    )
 
     home = hub.build(ROOT / ".cache") if kind == "stand-in" else weights.fetch(ROOT / ".cache")
     os.environ.update(hub.environment(home))
@@ -72,6 +74,7 @@ def record_example(slug: str, kind: str) -> tuple[Path, records.Record, bool]:
                 batch=None if kind == "real" else settings["batch"],
                 follow=settings["follow"],
                 completions=run.get("completions", 0),
+                measured=run.get("measured", 0),
                 max_new_tokens=run.get("max_new_tokens", 0),
             )
         )
@@ -80,7 +83,7 @@ def record_example(slug: str, kind: str) -> tuple[Path, records.Record, bool]:
     record = {
         **first,
         "example": slug,
-        "inputs": records.hashes(inputs, ROOT),
+        "inputs": inputs,
         "versions": {name: version(name) for name in LIBRARIES} | {"python": sys.version.split()[0]},
         "weights": kind,
         "date": date.today().isoformat(),

@@ -45,6 +45,7 @@ class Trial:
     batch: str | None  # the function whose `examples` argument holds the rows of a batch
     follow: int  # number of the row that is followed
     completions: int  # how many held-out prompts are shown with answers before and after; 0: none
+    measured: int  # how many held-out prompts are answered, so that lengths can be averaged
     max_new_tokens: int
 
     def write(self, folder: Path) -> None:
@@ -132,7 +133,7 @@ class Trial:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         script_args, _, model_args = example["parse"](self.argv)
-        rows = example["load_pairs"](script_args, script_args.dataset_test_split)
+        rows = example["load_pairs"](script_args, script_args.dataset_test_split).take(self.measured)
         tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path, padding_side="left")
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
         if model is None:
