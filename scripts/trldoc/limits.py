@@ -20,7 +20,7 @@ class Limits:
     max_steps: int | None = 3  # optimizer steps after which training stops
     tokens: int | None = 16  # longest completion to generate
     bf16: bool = False  # whether bf16 training stays on where there is only a CPU
-    timeout: float = 180.0  # seconds for a page or a script
+    timeout: float = 300.0  # seconds for a page or a script
 
 
 def page_limits(page: Page) -> Limits:
