@@ -118,7 +118,8 @@ def _only(text: str, library: Library, symbol: Symbol, begin: int, ordered: bool
         places = ", ".join(map(str, matches[:6]))
         raise QuoteError(
             f"`{text}` stands {len(matches)} times in `{symbol.qualname}` of trl {library.release} "
-            f"(lines {places}); quote more of the line, or say after which line: `after: an earlier line` in an excerpt, "a last \"an earlier line\" in a fact"
+            f"(lines {places}); quote more of the line, or say after which earlier line it stands: "
+            "`after: that line` in an excerpt, the line as a last argument of a fact"
         )
     return matches[0]
 
