@@ -156,8 +156,7 @@ def make_pairs(n, seed=0, prompt=2, longest=6):
     lengths = torch.randint(1, longest + 1, (2 * n, 1), generator=generator)
     position = torch.arange(prompt + longest)
     mask = ((position >= prompt) & (position < prompt + lengths)).long()
-    reference = -3 * torch.rand(2 * n, prompt + longest - 1, generator=generator) * mask[:, 1:]
-    policy = reference + 2 * torch.randn(reference.shape, generator=generator) * mask[:, 1:]
+    policy, reference = -3 * torch.rand(2, 2 * n, prompt + longest - 1, generator=generator) * mask[:, 1:]
     return policy, reference, mask
 
 
