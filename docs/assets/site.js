@@ -27,6 +27,7 @@
   }
 
   function prepare() {
+    document.querySelector(".md-search")?.setAttribute("aria-label", "Search"); // Material's dialog has no name
     for (const equation of document.querySelectorAll(".equation[data-tex]:not(:has(.equation-copy))")) {
       const label = equation.querySelector(".equation-body").getAttribute("aria-label");
       equation.append(button("equation-copy", "TeX", `TeX: copy the source of ${label.toLowerCase()}`));

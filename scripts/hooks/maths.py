@@ -19,7 +19,7 @@ _converter: mathjax.Converter | None = None
 def on_config(config):
     """Link the stylesheet that `on_post_build` writes."""
     global _converter
-    _converter = mathjax.Converter(Path(config.config_file_path).parent / ".cache" / "mathjax")
+    _converter = mathjax.Converter(mathjax.ROOT / ".cache" / "mathjax")
     config.extra_css.append(STYLESHEET)
     return config
 
@@ -29,6 +29,7 @@ def on_page_content(html, page, config, files):
     html, errors = mathjax.render(html, _converter)
     for error in errors:
         log.warning("%s: MathJax: %s", _place(page, error.tex), error)
+    page.present_anchor_ids |= mathjax.identifiers(html)  # else MkDocs takes a link to an equation for broken
     return html
 
 

@@ -157,6 +157,11 @@ def display_html(equation: Equation, tex: str, identifier: str | None, number: i
     return "".join(lines) + "</div>"
 
 
+def identifiers(page: str) -> set[str]:
+    """The ids of the rendered equations in `page`."""
+    return {html.unescape(found) for found in re.findall(r'<div class="equation"[^>]* id="([^"]+)">', page)}
+
+
 def fonts_in(stylesheet: str) -> list[Path]:
     """The font files, in MathJax's package, that `stylesheet` names."""
     return [FONTS / name for name in dict.fromkeys(re.findall(r'url\("fonts/([^"]+)"\)', stylesheet))]

@@ -76,6 +76,7 @@ def test_display_equations_are_numbered_by_id_focusable_and_copyable(converter):
     assert 'aria-label="Equation 1"' in text and 'aria-label="Equation 2"' in text
     assert '<a href="#second">(2)</a>' in text and '<a href="#else"></a>' in text
     assert "\\[" not in text
+    assert mathjax.identifiers(text) == {"first", "second"}
 
 
 def test_inline_equations_are_unescaped_before_they_are_converted(converter):
