@@ -4,12 +4,13 @@
 # Run it as it is, then change what you need:
 #
 # ```bash
-# python dpo.py --model_name_or_path Qwen/Qwen3-0.6B --dataset_name trl-lib/ultrafeedback_binarized --output_dir dpo-model
+# python dpo.py --model_name_or_path Qwen/Qwen3-0.6B --output_dir dpo-model \
+#     --dataset_name trl-lib/ultrafeedback_binarized
 # ```
 #
-# The script does what a training job needs around `DPOTrainer.train()`: it reads arguments, refuses data that would train
-# the wrong thing, chooses precision, evaluates before and after, saves, resumes, and leaves numbers you can compare.
-# It has no options of its own: every flag belongs to one of three classes of TRL.
+# The script does what a training job needs around `DPOTrainer.train()`: it reads arguments, refuses data that would
+# train the wrong thing, chooses precision, evaluates before and after, saves, resumes, and leaves numbers you can
+# compare. It has no options of its own: every flag belongs to one of three classes of TRL.
 
 # %%
 # --8<-- [start:imports]
@@ -37,20 +38,22 @@ from trl import (
 # %% [markdown]
 # ## Arguments
 #
-# `TrlParser` turns dataclasses into flags: `ScriptArguments` names the data, `DPOConfig` holds everything about training,
-# `ModelConfig` holds the model, LoRA and quantization. It also reads `--config job.yaml`; a flag wins over the file, and
-# the file wins over the defaults below. An unknown flag is an error, so a misspelled option cannot pass unnoticed.
+# `TrlParser` turns dataclasses into flags: `ScriptArguments` names the data, `DPOConfig` holds everything about
+# training, `ModelConfig` holds the model, LoRA and quantization. It also reads `--config job.yaml`; a flag wins over
+# the file, and the file wins over the defaults below. An unknown flag is an error, so a misspelled option cannot pass
+# unnoticed.
 #
 # `DEFAULTS` holds only what this script wants different from TRL:
 #
 # - `eval_on_start` measures the untouched model, so that every later number has something to be compared with.
-# - `logging_first_step` shows the first loss. For the default loss it must be log 2, up to rounding, because policy and
-#   reference are still the same model. Another number means that something is wrong before training has begun.
+# - `logging_first_step` shows the first loss. For the default loss it must be log 2, up to rounding, because policy
+#   and reference are still the same model. Another number means that something is wrong before training has begun.
 # - `save_total_limit` keeps two checkpoints: the newest, and one to fall back to.
-# - The batch of four pairs is eight sequences: a pair is two sequences, and the reference model sees all of them as well.
+# - The batch of four pairs is eight sequences: a pair is two sequences, and the reference model sees all of them as
+#   well.
 #
-# Two settings depend on the machine. TRL trains under bfloat16 autocast unless told otherwise and stops where the device
-# cannot do it. Without an accelerator the script trains in float32 on the CPU, which is slow and exact.
+# Two settings depend on the machine. TRL trains under bfloat16 autocast unless told otherwise and stops where the
+# device cannot do it. Without an accelerator the script trains in float32 on the CPU, which is slow and exact.
 
 # %%
 # --8<-- [start:arguments]
@@ -83,8 +86,9 @@ def parse(argv: list[str] | None = None) -> tuple[ScriptArguments, DPOConfig, Mo
 # %% [markdown]
 # ## Data
 #
-# A data set on the hub and a file of your own are used in the same way. `--dataset_train_split` is passed on as it is, so
-# `"train[:240]"` takes the first 240 rows of a file that has no test split, and `--dataset_test_split "train[240:]"` the rest.
+# A data set on the hub and a file of your own are used in the same way. `--dataset_train_split` is passed on as it
+# is, so `"train[:240]"` takes the first 240 rows of a file that has no test split, and `--dataset_test_split
+# "train[240:]"` the rest.
 
 # %%
 # --8<-- [start:load]
@@ -106,13 +110,13 @@ def load_pairs(script_args: ScriptArguments, split: str) -> Dataset:
 # %% [markdown]
 # ## The data check
 #
-# DPO trains on whatever it is given. A pair whose two completions are the same has a constant loss and no gradient. An empty
-# completion is a lesson in saying nothing. TRL drops a pair whose prompt alone fills `max_length`, and truncates a longer
-# one, without a word about how many there were. So the check looks at the rows the way TRL will see them, and stops with
-# a message that names the row.
+# DPO trains on whatever it is given. A pair whose two completions are the same has a constant loss and no gradient.
+# An empty completion is a lesson in saying nothing. TRL drops a pair whose prompt alone fills `max_length`, and
+# truncates a longer one, without a word about how many there were. So the check looks at the rows the way TRL will
+# see them, and stops with a message that names the row.
 #
-# A row is either conversational (lists of messages) or plain text, and it may leave the prompt out: then the part that
-# chosen and rejected have in common is the prompt, which `extract_prompt` finds as the trainer does.
+# A row is either conversational (lists of messages) or plain text, and it may leave the prompt out: then the part
+# that chosen and rejected have in common is the prompt, which `extract_prompt` finds as the trainer does.
 
 # %%
 # --8<-- [start:check]
@@ -143,7 +147,7 @@ def check_pairs(dataset: Dataset, tokenizer: PreTrainedTokenizerBase, max_length
     dropped = sum(length >= max_length for length in prompts) if max_length else 0
     truncated = sum(length > max_length for length in longest) if max_length else 0
     if dropped == len(rows):
-        raise ValueError(f"{name}: every prompt has max_length={max_length} tokens or more, so TRL would drop every pair")
+        raise ValueError(f"{name}: every prompt has max_length={max_length} tokens or more; TRL would drop every pair")
     report = {
         "rows": len(rows),
         "median_prompt_tokens": statistics.median(prompts),
@@ -195,18 +199,19 @@ def token_count(part: str | list[dict], tokenizer: PreTrainedTokenizerBase) -> i
 # %% [markdown]
 # ## Model, adapter, precision
 #
-# The trainer loads the model itself when it is given a name. That is worth doing: it can then load the reference model
-# with the same settings.
+# The trainer loads the model itself when it is given a name. That is worth doing: it can then load the reference
+# model with the same settings.
 #
-# - **Full fine-tuning** (the default) keeps a second, frozen copy of the model as the reference. `--dtype float32`, TRL's
-#   default, keeps the weights in float32 and lets autocast do the arithmetic in bfloat16. With `--dtype bfloat16` the weights
-#   themselves are bfloat16: half the memory, but a step of 1e-6 is often smaller than the gap between two such numbers,
-#   and is lost.
-# - **LoRA** (`--use_peft`) needs no second copy: with the adapter switched off, the model *is* the reference. Give it a
-#   learning rate about ten times as high, for example `--learning_rate 1e-5`.
-# - **4 or 8 bit** (`--load_in_4bit`) stores the frozen weights small. Frozen is the point: nothing can be trained in 4 bit,
-#   so it only makes sense with an adapter, and the script refuses it without one.
-# - **No memory for a reference?** `--precompute_ref_log_probs true` computes its log-probabilities once before training.
+# - **Full fine-tuning** (the default) keeps a second, frozen copy of the model as the reference. `--dtype float32`,
+#   TRL's default, keeps the weights in float32 and lets autocast do the arithmetic in bfloat16. With `--dtype
+#   bfloat16` the weights themselves are bfloat16: half the memory, but a step of 1e-6 is often smaller than the gap
+#   between two such numbers, and is lost.
+# - **LoRA** (`--use_peft`) needs no second copy: with the adapter switched off, the model *is* the reference. Give it
+#   a learning rate about ten times as high, for example `--learning_rate 1e-5`.
+# - **4 or 8 bit** (`--load_in_4bit`) stores the frozen weights small. Frozen is the point: nothing can be trained in
+#   4 bit, so it only makes sense with an adapter, and the script refuses it without one.
+# - **No memory for a reference?** `--precompute_ref_log_probs true` computes its log-probabilities once before
+#   training.
 
 # %%
 # --8<-- [start:trainer]
@@ -241,9 +246,9 @@ def build_trainer(
 # %% [markdown]
 # ## Resuming
 #
-# A folder that already holds checkpoints is another run. Starting over in it would mix the two, so the script asks for a
-# decision: `--resume_from_checkpoint latest` goes on from the newest one (weights, optimizer, schedule, random state and
-# place in the data), a path goes on from that one, and a new `--output_dir` starts afresh.
+# A folder that already holds checkpoints is another run. Starting over in it would mix the two, so the script asks
+# for a decision: `--resume_from_checkpoint latest` goes on from the newest one (weights, optimizer, schedule, random
+# state and place in the data), a path goes on from that one, and a new `--output_dir` starts afresh.
 #
 # Keep `--model_name_or_path` as it was. It names the reference as well: pointing it at a checkpoint would make the
 # half-trained model its own reference, and the margins would start again from zero.
@@ -271,13 +276,13 @@ def find_checkpoint(training_args: DPOConfig) -> str | None:
 # %% [markdown]
 # ## Train, evaluate, save
 #
-# The checkpoint is looked for first: a wrong `--output_dir` should cost seconds, not a model download. What stays behind in
-# `--output_dir` is a model that `from_pretrained` loads (or an adapter), its tokenizer and model card, `trainer_state.json`
-# with everything that was logged, and `eval_results.json` with the final numbers.
+# The checkpoint is looked for first: a wrong `--output_dir` should cost seconds, not a model download. What stays
+# behind in `--output_dir` is a model that `from_pretrained` loads (or an adapter), its tokenizer and model card,
+# `trainer_state.json` with everything that was logged, and `eval_results.json` with the final numbers.
 #
-# When you read those: `eval_rewards/accuracies` is the share of held-out pairs in which the policy has moved toward the chosen
-# completion more than toward the rejected one, and `eval_rewards/margins` says how far. The loss alone does not tell you
-# whether the chosen answers became likelier: look at `eval_logps/chosen` for that.
+# When you read those: `eval_rewards/accuracies` is the share of held-out pairs in which the policy has moved toward
+# the chosen completion more than toward the rejected one, and `eval_rewards/margins` says how far. The loss alone
+# does not tell you whether the chosen answers became likelier: look at `eval_logps/chosen` for that.
 
 # %%
 # --8<-- [start:main]

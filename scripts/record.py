@@ -79,6 +79,8 @@ def record_example(slug: str, kind: str) -> tuple[Path, records.Record, bool]:
             )
         )
     first = ran.pop(None)
+    if kind == "real":
+        first["summary"]["weights_from"] = weights.PACKAGE
     kept = ("command", "functions", "summary", "example_row")
     record = {
         **first,
@@ -124,7 +126,7 @@ def quoted(slug: str, variant: str | None) -> list[str]:
 
 
 def in_fork(run: trial.Trial) -> dict:
-    """What `run` returns, from a child of this process. Raises RuntimeError when the child fails; it says why on stderr."""
+    """What `run` returns, from a child of this process. Raises RuntimeError when the child fails."""
     with tempfile.TemporaryDirectory(prefix="record-") as folder:
         child = multiprocessing.get_context("fork").Process(target=run.write, args=(Path(folder),))
         child.start()

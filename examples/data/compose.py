@@ -48,7 +48,7 @@ CLOSINGS = (
     "If there is anything else that you would like to know about {topic}, just let me know and I will gladly help.",
     "Of course, everybody's situation is different, so it is always a good idea to consult several sources as well.",
     "To sum it all up once more, the answer has been given above, together with some thoughts that go along with it.",
-    "Please keep in mind that there may be exceptions, and that it never hurts to learn a little more about such things.",
+    "Please keep in mind that there may be exceptions, and it never hurts to learn a little more about such things.",
     "All in all, I would say that your question shows how much there is to discover when one begins to ask.",
     "Feel free to reach out at any time, since there is no such thing as a question that is too small to be asked.",
 )

@@ -65,7 +65,7 @@ class Record:
     output: str = ""  # what the script printed
 
     def function(self, qualname: str, variant: str | None = None) -> Function | None:
-        """The recorded call of `qualname` (or `module:qualname`) in the run or in a named variant; None if not traced."""
+        """The recorded call of `qualname` (or `module:qualname`) in the run or a variant; None if not traced."""
         module, _, name = qualname.rpartition(":")
         if variant is not None and variant not in self.variants:
             known = ", ".join(self.variants) or "none"
@@ -164,7 +164,7 @@ def hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
 
 
 def lookup(record: Record, dotted: str):
-    """The value at a dotted path, e.g. `summary.final_loss` or `log_history.0.loss`. Raises KeyError with what is there."""
+    """The value at a dotted path, e.g. `summary.final_loss` or `log_history.0.loss`. KeyError names what is there."""
     here = json.loads(to_json(record))
     walked: list[str] = []
     rest = dotted

@@ -128,7 +128,7 @@ class Trial:
         return {**row, "step": call, "batch_index": places[call]}
 
     def _answers(self, example: dict, model=None) -> list[dict]:
-        """Greedy answers to the held-out prompts, longest prompts padded on the left. `model` None: the untrained one."""
+        """Greedy answers to the held-out prompts, padded on the left. `model` None: the untrained one."""
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 

