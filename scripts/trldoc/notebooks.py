@@ -41,7 +41,7 @@ def _run(record: Record | None, why_not: str) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
         if why_not:
             lines += [f"**This run is {why_not}.**", ""]
-        lines += ["```bash", record.command, "```", ""]
+        lines += ["```bash", *record.command.replace(" --", " \\\n    --").split("\n"), "```", ""]
         lines += [f"Recorded {record.date} on {record.device}, with {record.weights} weights. {versions}.", ""]
         lines += ["```text", *record.output.rstrip().split("\n"), "```"]
     return "# %% [markdown]\n" + "".join(f"# {line}".rstrip() + "\n" for line in lines)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import html
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from trldoc import notebooks, records
+
+pytest_plugins = ["site_fixture"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,7 +44,7 @@ def test_a_script_is_shown_without_region_comments_and_with_its_run():
         "#\n# Prose.\n\n"
         '# %%\ndef train():\n    return """# kept"""\n\n'
         "# %% [markdown]\n# ## What it printed {#output}\n#\n"
-        "# ```bash\n# python dpo.py --x 1\n# ```\n#\n"
+        "# ```bash\n# python dpo.py \\\n#     --x 1\n# ```\n#\n"
         "# Recorded 2026-11-24 on CPU, with stand-in weights. trl 1.16.0.\n#\n"
         "# ```text\n# {'loss': '0.69'}\n#\n# done\n# ```\n"
     )
@@ -93,26 +93,12 @@ def test_the_table_of_contents_takes_the_explicit_ids():
     assert [(token.title, token.id) for token in (outer, inner)] == [("What it printed", "output"), ("Plain", "plain")]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """A small site with the hook as the real site has it. A warning fails the build."""
-    folder = tmp_path_factory.mktemp("example")
-    (folder / "docs/trainers/dpo").mkdir(parents=True)
-    (folder / "docs/trainers/dpo/index.md").write_text("# DPO\n\n[example](example.py) [output](example.py#output)\n")
-    config = (Path(__file__).parent / "example.yml").read_text(encoding="utf-8").replace("ROOT", str(ROOT))
-    (folder / "mkdocs.yml").write_text(config, encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(folder / "mkdocs.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "site"
-
-
 def test_the_copied_cells_are_the_program(site):
     """Code that is copied cell by cell is the script: the same syntax tree, and not a region comment in sight."""
     page = (site / "trainers/dpo/example/index.html").read_text(encoding="utf-8")
     cells = re.findall(r'<div class="language-python highlight"><pre><code>(.*?)</code></pre>', page, re.DOTALL)
     copied = "\n".join(html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in cells)
-    script = (ROOT / "examples/dpo.py").read_text(encoding="utf-8")
+    script = (site / "trainers/dpo/example/dpo.py").read_text(encoding="utf-8")
     assert ast.dump(ast.parse(copied)) == ast.dump(ast.parse(script))
     assert "--8&lt;--" not in page
 
@@ -120,7 +106,7 @@ def test_the_copied_cells_are_the_program(site):
 def test_the_page_is_light_and_names_no_third_party(site):
     page = (site / "trainers/dpo/example/index.html").read_text(encoding="utf-8")
     article = page[page.index("<article") : page.index("</article")]
-    script = (ROOT / "examples/dpo.py").read_text(encoding="utf-8")
+    script = (site / "trainers/dpo/example/dpo.py").read_text(encoding="utf-8")
     assert len(article) < 3 * len(script)  # text, highlighting and the output; it was 40 times before
     assert not re.search(r"<style|<script|cdn|//unpkg|jsdelivr|jp-Cell", article)
     assert 'id="output"' in article and '<a href="#output" class="md-nav__link">' in page
