@@ -8,9 +8,35 @@ from pathlib import Path
 from mkdocs.utils import get_relative_url
 from trldoc import anchors, facts, fences, formulas, markdown_ext
 from trldoc.library import open_release, settings
+from trldoc.pages import read_page
 
 ROOT = Path(__file__).resolve().parents[2]
 log = logging.getLogger("mkdocs.plugins.trldoc")
+
+
+# A trainer's pages in the order in which they are read; those that exist are shown.
+PAGES = {"Use": "index.md", "Math": "math.md", "Walkthrough": "walkthrough.md", "Example": "example.py"}
+
+
+def on_config(config):
+    """Fill the navigation's `Trainers` from the folders, so that a new trainer edits nothing central."""
+    section = next(entry for entry in config.nav if "Trainers" in entry)
+    section["Trainers"] = [trainer_nav(path.parent) for path in sorted((ROOT / "docs" / "trainers").glob("*/index.md"))]
+
+
+def trainer_nav(folder: Path) -> dict:
+    """One trainer's entry: its title from the front matter, and its pages."""
+    slug = folder.name
+    title = read_page(folder / "index.md", ROOT).meta.get("title", slug)
+    scripts = {"example.py": ROOT / "examples" / f"{slug}.py"}
+    entries = [
+        {name: f"trainers/{slug}/{file}"}
+        for name, file in PAGES.items()
+        if scripts.get(file, folder / file).exists()
+    ]
+    if (ROOT / "docs" / "reference" / f"{slug}.md").exists():
+        entries.append({"Reference": f"reference/{slug}.md"})
+    return {title: entries}
 
 
 def on_pre_build(config):
