@@ -71,7 +71,7 @@ def _between(left: str, right: str) -> str:
     """The right factor, with the space or dot that keeps the two apart."""
     if right[0].isdigit():
         return r" \cdot " + right
-    return (r" \, " if left[-1] in ")]}" and right[0] == "\\" or right.startswith(r"\left(") else " ") + right
+    return (r" \, " if left[-1] in ")]" and right[0] == "\\" or right.startswith(r"\left(") else " ") + right
 
 
 def _within(node: ast.expr, least: int) -> str:
