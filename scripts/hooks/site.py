@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from pathlib import Path
 
 from mkdocs.utils import get_relative_url
@@ -40,8 +41,9 @@ def trainer_nav(folder: Path) -> dict:
 
 
 def on_pre_build(config):
-    """Read the lock anew: under live reload it may have changed."""
+    """Read the lock and the formulas anew, once a build: under live reload they may have changed."""
     on_pre_build.lock = anchors.read_lock(ROOT / "docs" / "source.lock")
+    on_pre_build.formulas = cache(lambda slug: formulas.load(slug, ROOT))
 
 
 def on_page_markdown(markdown, page, config, files):
@@ -63,7 +65,7 @@ def on_page_markdown(markdown, page, config, files):
     markdown_ext.EXTENSION.writing = fences.Writing(
         path=path,
         meta=page.meta,
-        sources=facts.Sources(ROOT, open_release(release, ROOT), lambda slug: formulas.load(slug, ROOT)),
+        sources=facts.Sources(ROOT, open_release(release, ROOT), on_pre_build.formulas),
         locked=on_pre_build.lock.get(path, ()),
         href=href,
         report=report,
