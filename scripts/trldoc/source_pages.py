@@ -83,7 +83,7 @@ def file_page(library: Library, path: str) -> str:
     width = max((len(line) for line in library.lines(path)), default=0) + GUTTER
     *folders, name = path.split("/")
     crumbs = f'<a href="{"../" * path.count("/")}index.html">source {library.release}</a> '
-    crumbs += "".join(f"<span>{escape(folder)}</span> " for folder in folders) + f"<strong>{escape(name)}</strong>"
+    crumbs += "".join(f"<span>{escape(folder)}</span> " for folder in folders) + f"<h1>{escape(name)}</h1>"
     github = escape(library.github(path))
     body = (
         f"{outline(list(library.symbols(path).values()))}\n"
