@@ -25,6 +25,7 @@ from . import notation, plots
 REGION = r"^# --8<-- \[start:{name}\]\n(?P<body>.*?)^# --8<-- \[end:{name}\]$"
 HEADS = {"LOSSES": r"\mathcal{L}", "SCORES": "s"}  # dictionary of the region -> what its equations define
 AXES = {"LOSSES": ("margin", 60), "SCORES": ("log-ratio", 4)}  # what the curves run along, and how far either way
+CURVES = {"LOSSES": "loss", "SCORES": "score"}
 NUMBERS = {  # the functions of `functions.py`, for drawing
     "sigma": lambda x: 0.5 + 0.5 * math.tanh(x / 2),
     "log_sigma": lambda x: min(x, 0) - math.log1p(math.exp(-abs(x))),
@@ -128,15 +129,18 @@ def plot_svg(formula: Formula) -> str:
     """The loss and its derivatives against the margin, as one SVG element."""
     lines = curves(formula)
     derivatives = {f"derivative by {_letters(key)}": points for key, points in lines.items() if key != "loss"}
-    return plots.pair(_alternative(formula), lines["loss"], derivatives, f"{AXES[formula.group][0]} (nats)")
+    return plots.pair(
+        _alternative(formula), (CURVES[formula.group], lines["loss"]), derivatives, f"{AXES[formula.group][0]} (nats)"
+    )
 
 
 def render_view(formula: Formula, view: str) -> str:
     """One view as HTML: an equation with an id, or a figure. Raises FormulaError for an unknown view."""
     if view == "plot":
-        moved = _letters(_given(formula.path, formula.variables))
-        caption = f"{moved}, at {_letters(_given(formula.values, formula.loss.free_symbols))}".removesuffix(", at ")
-        return _figure(f"{formula.name}-plot", plot_svg(formula), caption + ".")
+        moved = f"{_given(formula.path, formula.variables)}, where x is the margin"
+        values = _given(formula.values, formula.loss.free_symbols)
+        told = [moved] * (len(formula.variables) > 1) + [f"at {values}"] * bool(values)
+        return _figure(f"{formula.name}-plot", plot_svg(formula), "; ".join(told))
     return f'<div class="arithmatex equation" id="{formula.name}-{view}">\\[ {equation(formula, view)} \\]</div>'
 
 
@@ -160,7 +164,7 @@ def render_comparison(formulas: dict[str, Formula]) -> str:
     name, reach = AXES["LOSSES"]
     caption = (
         f"Every loss over a {name} from -{reach} to {reach} nats, less its value at initialization, in units of its slope "
-        f"there times {reach}; its derivative in units of that slope. Grey: {first}. Cut at the frame."
+        f"there times {reach}; its derivative in units of that slope. Gray: {first}. Cut at the frame"
     )
     return _figure(f"{formulas[first].slug}-losses", plots.grid(label, cells, -2.1, 2.1), caption)
 
@@ -227,7 +231,12 @@ def _alternative(formula: Formula) -> str:
 
 
 def _figure(identifier: str, drawing: str, caption: str) -> str:
-    return f'<figure class="plot" id="{identifier}">{drawing}<figcaption>{caption}</figcaption></figure>'
+    caption = (
+        f"<figcaption>{caption[:1].upper() if caption[:3] == 'at ' else caption[:1]}{caption[1:]}.</figcaption>"
+        if caption
+        else ""
+    )
+    return f'<figure class="plot" id="{identifier}">{drawing}{caption}</figure>'
 
 
 def _gradient_tex(formula: Formula) -> str:
@@ -252,7 +261,7 @@ def _initial_tex(formula: Formula) -> str:
 
 
 def _given(table: dict[sympy.Symbol, object], wanted: set[sympy.Symbol] | list[sympy.Symbol]) -> str:
-    return ", ".join(f"{symbol} = {table[symbol]}" for symbol in table if symbol in wanted)
+    return _letters(", ".join(f"{symbol} = {table[symbol]}" for symbol in table if symbol in wanted))
 
 
 def _letters(text: str) -> str:

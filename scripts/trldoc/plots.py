@@ -14,7 +14,7 @@ Points = Sequence[tuple[float, float]]
 INK = "var(--md-default-fg-color--light,#666)"
 FAINT = "var(--md-default-fg-color--lighter,#bbb)"
 COLORS = ("var(--plot-1,#3f6fd8)", "var(--plot-2,#d8582c)", "var(--plot-3,#2c9a6b)")
-DASHES = ("", "", "5 3")  # so that curves differ without color as well
+DASHES = ("", "5 2", "2 2")  # so that curves differ without color as well
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,17 @@ def words(x: float, y: float, body: str, anchor: str = "middle") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(body)}</text>'
 
 
-def pair(label: str, loss: Points, derivatives: dict[str, Points], across: str) -> str:
-    """Two frames side by side: a loss, and its derivatives, each named in its color. `across` names the x axis."""
-    reach = (loss[0][0], loss[-1][0])
-    left = Frame(46, 24, 248, 150, reach, span([loss]))
+def pair(label: str, curve: tuple[str, Points], derivatives: dict[str, Points], across: str) -> str:
+    """Two frames side by side: a named curve, and its named derivatives. `across` names the x axis."""
+    name, points = curve
+    reach = (points[0][0], points[-1][0])
+    left = Frame(46, 24, 248, 150, reach, span([points]))
     right = Frame(356, 24, 248, 150, reach, span(derivatives.values()))
-    body = _strokes(FAINT, left.edges() + right.edges(), width=1)
-    body += _letters(
-        INK, left.ticks() + right.ticks() + "".join(words(f.left + 124, 204, across) for f in (left, right))
-    )
-    body += _letters(COLORS[0], words(46, 15, "loss", "start")) + _strokes(COLORS[0], left.curve(loss))
+    body = _strokes(FAINT, left.edges() + right.edges(), width=1) + _letters(left.ticks() + right.ticks())
+    body += _letters("".join(words(frame.left + 124, 204, across) for frame in (left, right)))
+    body += _key(46, name, 0) + _strokes(COLORS[0], left.curve(points))
     for index, (name, points) in enumerate(derivatives.items(), start=1):
-        body += _letters(COLORS[index], words(356 + 124 * (index - 1), 15, name, "start"))
-        body += _strokes(COLORS[index], right.curve(points), DASHES[index])
+        body += _key(356 + 124 * (index - 1), name, index) + _strokes(COLORS[index], right.curve(points), DASHES[index])
     return _svg(620, 210, label, body)
 
 
@@ -87,13 +85,11 @@ def grid(label: str, cells: dict[str, tuple[Points, Points]], low: float, high: 
         for index, name in enumerate(cells)
     }
     names = "".join(words(frame.left, frame.top - 4, name, "start") for name, frame in frames.items())
-    height = 42 + math.ceil(len(cells) / columns) * 104
     body = _strokes(FAINT, "".join(frame.edges() + frame.curve(background[::2]) for frame in frames.values()), width=1)
-    body += _letters(INK, names) + _letters(COLORS[0], words(4, 14, "loss", "start"))
-    body += _letters(COLORS[1], words(40, 14, "derivative (dashed)", "start"))
-    body += _strokes(COLORS[0], "".join(frames[name].curve(loss) for name, (loss, _) in cells.items()))
-    body += _strokes(COLORS[1], "".join(frames[name].curve(slope) for name, (_, slope) in cells.items()), "4 2")
-    return _svg(columns * 155, height, label, body)
+    body += _letters(names) + _key(4, "loss", 0) + _key(84, "derivative", 1)
+    body += _strokes(COLORS[0], "".join(frames[name].curve(loss) for name, (loss, _) in cells.items()), DASHES[0])
+    body += _strokes(COLORS[1], "".join(frames[name].curve(slope) for name, (_, slope) in cells.items()), DASHES[1])
+    return _svg(columns * 155, 42 + math.ceil(len(cells) / columns) * 104, label, body)
 
 
 def _pixel(place: tuple[float, float]) -> str:
@@ -105,8 +101,15 @@ def _strokes(color: str, body: str, dashes: str = "", width: float = 1.8) -> str
     return f'<g style="fill:none;stroke:{color};stroke-width:{width}{dash}">{body}</g>'
 
 
-def _letters(color: str, body: str) -> str:
-    return f'<g style="fill:{color};font-size:11px">{body}</g>'
+def _letters(body: str) -> str:
+    return f'<g style="fill:{INK};font-size:11px">{body}</g>'
+
+
+def _key(x: float, name: str, index: int) -> str:
+    """A piece of a curve's line, and its name."""
+    return _strokes(COLORS[index], f'<path d="M{x},11h16"/>', DASHES[index]) + _letters(
+        words(x + 20, 15, name, "start")
+    )
 
 
 def _svg(width: int, height: int, label: str, body: str) -> str:
