@@ -11,6 +11,7 @@ from functools import lru_cache
 from .library import Library, LibraryError, Symbol, closest
 
 TRAINER = re.compile(r"trl/(trainer|experimental/(?P<folder>\w+))/(?P<stem>\w+)_trainer\.py")
+CLASS = re.compile(r"^class (\w+Trainer)\b", re.MULTILINE)
 
 
 def source_href(release: str, path: str, line: int | None = None) -> str:
@@ -19,17 +20,17 @@ def source_href(release: str, path: str, line: int | None = None) -> str:
 
 
 @lru_cache(maxsize=None)
-def trainers(library: Library) -> dict[str, Symbol]:
-    """Slug → trainer class of a release. The slug is the stem of the module, or the folder of an experimental one."""
-    found: dict[str, Symbol] = {}
+def trainers(library: Library) -> dict[str, str]:
+    """Slug → reference of a release's trainer class. The slug is the stem of the module, or the folder of an experimental one."""
+    found: dict[str, str] = {}
     for path in sorted(library.files):
         place = TRAINER.fullmatch(path)
         if place is None or place["stem"] == "base":
             continue
         slug = place["folder"] or place["stem"]
-        named = [symbol for name, symbol in library.symbols(path).items() if name.endswith("Trainer") and "." not in name]
+        named = CLASS.findall(library.files[path])
         if named and (slug not in found or place["folder"] is None):  # a stable one wins over its experimental twin
-            found[slug] = named[-1]
+            found[slug] = f"{path.removesuffix('.py').replace('/', '.')}:{named[-1]}"
     return found
 
 
@@ -38,7 +39,7 @@ def trainer_of(library: Library, slug: str) -> Symbol:
     known = trainers(library)
     if slug not in known:
         raise LibraryError(f"trl {library.release} has no trainer `{slug}`{closest(slug, known)}")
-    return known[slug]
+    return library.find(known[slug])
 
 
 def slug_of(path: str) -> str:

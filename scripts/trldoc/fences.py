@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 
 from markdown import markdown
 
@@ -119,7 +120,7 @@ def _math(fence: Fence, writing: Writing, keep) -> str:
     label = fence.attributes.get("id")
     if not tex or not label:
         raise FenceError("a math fence is written ```math id=name with TeX in its body")
-    html = f'<div class="arithmatex equation" id="{label}">\\[{tex}\\]</div>'
+    html = f'<div class="arithmatex equation" id="{label}">\\[{escape(tex, quote=False)}\\]</div>'
     return keep(Shown(html, f"$$\n{tex}\n$$"), True)
 
 

@@ -164,7 +164,7 @@ def _nodes(library: Library, path: str) -> dict[str, ast.AST]:
             if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
                 found[prefix + child.name] = child
                 visit(child, prefix + child.name + ".")
-            else:
+            elif isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):  # expressions hold no definitions
                 visit(child, prefix)
 
     visit(library.tree(path), "")

@@ -117,7 +117,7 @@ def excerpt(
         f'<a href="{github}">GitHub</a> '
         f'<button type="button" class="excerpt-copy" data-copy="{escape(text)}" title="Copy these lines">copy</button></span></figcaption>'
         f'<div class="excerpt-code" tabindex="0" role="region" aria-label="{escape(label)}">'
-        f'<table role="presentation">{"".join(rows)}</table></div>'
+        f'<table class="excerpt-table" role="presentation">{"".join(rows)}</table></div>'
     )
     if notes:
         html += '<ol class="excerpt-notes">' + "".join(f"<li>{inline(note.text)}</li>" for note in notes) + "</ol>"
