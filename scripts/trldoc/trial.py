@@ -33,6 +33,18 @@ def warm_up() -> None:
     datasets.disable_progress_bars()
 
 
+class Tee(io.StringIO):
+    """Keeps what is printed, and prints it."""
+
+    def __init__(self, screen):
+        super().__init__()
+        self._screen = screen
+
+    def write(self, text: str) -> int:
+        self._screen.write(text)
+        return super().write(text)
+
+
 @dataclass(frozen=True)
 class Trial:
     """How to run an example, and what to look at while it runs."""
@@ -65,13 +77,16 @@ class Trial:
         example = runpy.run_path(str(self.script), run_name="example")
         before = self._answers(example) if self.completions else None
         batches: dict[int, list] = {}
+        tensors: dict[str, list] = {}
 
         def seen(qualname: str, call: int, frame) -> None:
             if self.batch and self.batch.endswith(qualname):
                 batches[call] = list(frame.f_locals["examples"])
+            if call == self.calls.get(qualname) and "inputs" in frame.f_locals:
+                tensors[qualname] = frame.f_locals["inputs"]["input_ids"].tolist()
 
         recorder = Recorder(library.pinned(self.root), self.references, self.calls, seen)
-        printed, started = io.StringIO(), time.monotonic()
+        printed, started = Tee(sys.stdout), time.monotonic()
         with contextlib.redirect_stdout(printed), recorder if self.references else contextlib.nullcontext():
             trainer = example["main"]([*self.argv, "--disable_tqdm", "true"])
         seconds = time.monotonic() - started
@@ -84,7 +99,7 @@ class Trial:
             "log_history": history,
             "summary": summarize(trainer, history, seconds),
             "functions": [asdict(function) for function in recorder.functions()],
-            "example_row": self._row(example, trainer, batches) if self.references else {},
+            "example_row": self._row(example, trainer, batches, tensors) if self.references else {},
             "completions": [],
             "output": printed.getvalue(),
         }
@@ -102,7 +117,7 @@ class Trial:
             result["summary"]["max_new_tokens"] = self.max_new_tokens
         return result
 
-    def _row(self, example: dict, trainer, batches: dict[int, list]) -> dict:
+    def _row(self, example: dict, trainer, batches: dict[int, list], tensors: dict[str, list]) -> dict:
         """The followed row as text, as token ids, as tokens, and where it is in the recorded batch."""
         script_args, _, _ = example["parse"](self.argv)
         raw = dict(example["load_pairs"](script_args, script_args.dataset_train_split)[self.follow])
@@ -125,7 +140,14 @@ class Trial:
         call = next((number for name, number in self.calls.items() if name == self.batch), 1)
         if call not in places:
             raise RuntimeError(f"row {self.follow} is not in batch {call}; set the calls to one of {sorted(places)}")
-        return {**row, "step": call, "batch_index": places[call]}
+        prompt_ids = ids.get("prompt_ids", [])
+        for qualname, rows in tensors.items():
+            # A collator runs one batch ahead and serves evaluation too, so its calls and the steps are counted apart.
+            if rows[places[call]][: len(prompt_ids)] != prompt_ids:
+                raise RuntimeError(
+                    f"row {self.follow} is not in call {self.calls[qualname]} of {qualname}; count again"
+                )
+        return {**row, "batch": call, "batch_index": places[call]}
 
     def _answers(self, example: dict, model=None) -> list[dict]:
         """Greedy answers to the held-out prompts, padded on the left. `model` None: the untrained one."""
