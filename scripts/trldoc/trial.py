@@ -120,7 +120,7 @@ class Trial:
     def _row(self, example: dict, trainer, batches: dict[int, list], tensors: dict[str, list]) -> dict:
         """The followed row as text, as token ids, as tokens, and where it is in the recorded batch."""
         script_args, _, _ = example["parse"](self.argv)
-        raw = dict(example["load_pairs"](script_args, script_args.dataset_train_split)[self.follow])
+        raw = dict(loader(example)(script_args, script_args.dataset_train_split)[self.follow])
         ids = {key: value for key, value in trainer.train_dataset[self.follow].items() if key.endswith("_ids")}
         tokenizer = trainer.processing_class
         row = {
@@ -155,7 +155,7 @@ class Trial:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         script_args, _, model_args = example["parse"](self.argv)
-        rows = example["load_pairs"](script_args, script_args.dataset_test_split).take(self.measured)
+        rows = loader(example)(script_args, script_args.dataset_test_split).take(self.measured)
         tokenizer = AutoTokenizer.from_pretrained(model_args.model_name_or_path, padding_side="left")
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
         if model is None:
@@ -173,6 +173,11 @@ class Trial:
             text = tokenizer.decode(ids, skip_special_tokens=True)
             answers.append({"prompt": prompt[-1]["content"], "text": text.strip(), "tokens": len(ids)})
         return answers
+
+
+def loader(example: dict):
+    """The example's function (script arguments, split) -> data set: `load_rows`, or `load_pairs` where rows are pairs."""
+    return example["load_rows" if "load_rows" in example else "load_pairs"]
 
 
 def device(torch) -> str:
