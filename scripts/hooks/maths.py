@@ -24,13 +24,12 @@ def on_config(config):
     return config
 
 
-def on_page_content(html, page, config, files):
-    """Render the equations of one page."""
-    html, errors = mathjax.render(html, _converter)
+def on_post_page(output, page, config):
+    """Render the equations of one page. Done last: the search index then holds the short TeX, not the many glyphs."""
+    output, errors = mathjax.render(output, _converter)
     for error in errors:
         log.warning("%s: MathJax: %s", _place(page, error.tex), error)
-    page.present_anchor_ids |= mathjax.identifiers(html)  # else MkDocs takes a link to an equation for broken
-    return html
+    return output
 
 
 def on_post_build(config):

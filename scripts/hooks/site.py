@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from trldoc.library import open_release, settings
 from trldoc.pages import read_page
 
 ROOT = Path(__file__).resolve().parents[2]
+IDENTIFIER = re.compile(r'\bid="([^"]+)"')
 log = logging.getLogger("mkdocs.plugins.trldoc")
 
 
@@ -72,6 +74,12 @@ def on_page_markdown(markdown, page, config, files):
         first_line=offset + 1,
     )
     return markdown
+
+
+def on_page_content(html, page, config, files):
+    """Tell MkDocs of every address on the page, those in derived HTML too, so that it finds dead links and no others."""
+    page.present_anchor_ids = (page.present_anchor_ids or set()) | set(IDENTIFIER.findall(html))
+    return html
 
 
 def on_post_page(output, page, config):

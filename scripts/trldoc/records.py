@@ -10,7 +10,8 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from trldoc.values import Value, describe, observe
@@ -89,8 +90,12 @@ def record_path(slug: str, root: Path) -> Path:
 
 def load(path: Path) -> Record | None:
     """Read a record; None when there is none. Raises RecordError when it cannot be read."""
-    if not path.exists():
-        return None
+    return _load(path, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@lru_cache(maxsize=None)
+def _load(path: Path, changed: int) -> Record:
+    """Read once as long as the file stays as it is: a page asks for its record at every line it shows."""
     try:
         return from_json(path.read_text(encoding="utf-8"))
     except (KeyError, TypeError, ValueError) as error:
@@ -165,25 +170,30 @@ def hashes(paths: Iterable[Path], root: Path) -> dict[str, str]:
 
 def lookup(record: Record, dotted: str):
     """The value at a dotted path, e.g. `summary.final_loss` or `log_history.0.loss`. KeyError names what is there."""
-    here = json.loads(to_json(record))
+    here: object = record
     walked: list[str] = []
     rest = dotted
     while rest:
-        known = (
-            list(here)
-            if isinstance(here, dict)
-            else [str(n) for n in range(len(here) if isinstance(here, list) else 0)]
-        )
+        inside = _inside(here)
         # Keys such as "rewards/margins" or "trl.data_utils" may hold dots: the longest key that fits wins.
-        fits = [key for key in known if rest == key or rest.startswith(key + ".")]
+        fits = [key for key in inside if rest == key or rest.startswith(key + ".")]
         if not fits:
             place = ".".join(walked) or "the record"
-            raise KeyError(f"{place} has no `{rest}`; it has {', '.join(known[:30]) or 'nothing below'}")
+            raise KeyError(f"{place} has no `{rest}`; it has {', '.join(list(inside)[:30]) or 'nothing below'}")
         key = max(fits, key=len)
-        here = here[key] if isinstance(here, dict) else here[int(key)]
+        here = inside[key]
         walked.append(key)
         rest = rest[len(key) + 1 :]
     return here
+
+
+def _inside(value: object) -> dict[str, object]:
+    """What stands one step below a value, by the name that a dotted path gives it."""
+    if is_dataclass(value):
+        return vars(value)
+    if isinstance(value, dict):
+        return {str(key): item for key, item in value.items()}
+    return {str(number): item for number, item in enumerate(value)} if isinstance(value, list | tuple) else {}
 
 
 def to_json(record: Record) -> str:
