@@ -5,6 +5,7 @@ import importlib.util
 import textwrap
 
 import pytest
+
 from trldoc.library import Library, LibraryError
 from trldoc.recorder import Recorder
 from trldoc.statements import plan
@@ -21,7 +22,9 @@ SOURCE = textwrap.dedent('''\
             )
             self.seen = []
             self.seen.append(total)
-            if total > 100:
+            if (
+                total > 100
+            ):
                 mode = "large"
             else:
                 mode = "small"
@@ -32,6 +35,7 @@ SOURCE = textwrap.dedent('''\
 
             with open(__file__) as source:
                 line = source.readline()
+            wrong = "before"
             try:
                 wrong = inner(None)
             except TypeError:
@@ -82,11 +86,12 @@ def test_every_statement_is_recorded_after_it_ran(trainer):
         5: ['output["half"] 0.5'],
         8: ["self.seen list[0]"],
         9: ["self.seen list[1] = [1]"],
-        13: ["mode 'small'"],
-        19: ["source TextIOWrapper"],
-        20: ["line 'class Trainer:\\n'"],
-        24: ["wrong 'caught'"],  # and nothing at line 22, whose statement failed
-        25: ["return 2"],
+        15: ["mode 'small'"],
+        21: ["source TextIOWrapper"],
+        22: ["line 'class Trainer:\\n'"],
+        23: ["wrong 'before'"],
+        27: ["wrong 'caught'"],  # and nothing at line 25, whose statement failed
+        28: ["return 2"],
     }
 
 
@@ -94,7 +99,7 @@ def test_executed_lines_count_whole_statements_and_branch_keywords(trainer):
     functions, _ = record(trainer, ["Trainer.step"])
     executed = functions["Trainer.step"].executed
     rows = SOURCE.split("\n")[1:]
-    shown = [line for line, row in enumerate(rows[:26]) if row.strip() and line not in executed]
+    shown = [line for line, row in enumerate(rows[:29]) if row.strip() and line not in executed]
     # The branch not taken, and the body of the nested function, which is a symbol of its own.
     assert [rows[line].strip() for line in shown] == ['mode = "large"', "y = x + 1", "return y"]
 

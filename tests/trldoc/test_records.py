@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from trldoc import records
 from trldoc.records import Function, Record, RecordError, Value, Variant
 
@@ -86,6 +87,8 @@ def test_lookup_by_dotted_path(record):
     assert records.lookup(record, "summary.final_loss") == 0.25
     assert records.lookup(record, "summary.eval_after.rewards/margins") == 1.5
     assert records.lookup(record, "log_history.0.loss") == 0.6931
+    dotted = replace(record, summary={"eval": {"loss": 1}, "eval.loss": 2})
+    assert records.lookup(dotted, "summary.eval.loss") == 2  # the longest key that fits
     with pytest.raises(KeyError, match="summary has no `loss`; it has final_loss, eval_after, peak_rss_gib"):
         records.lookup(record, "summary.loss")
 
