@@ -25,6 +25,18 @@ def run(folder: str, *more: str):
     return example["main"]([*COMMON, "--output_dir", folder, *more])
 
 
+def count_steps(trainer_class) -> list[int]:
+    """A list that holds the number of training steps done since it was last set to zero."""
+    done, step = [0], trainer_class.training_step
+
+    def counted(self, *args, **kwargs):
+        done[0] += 1
+        return step(self, *args, **kwargs)
+
+    trainer_class.training_step = counted
+    return done
+
+
 def message(call, *arguments) -> str:
     try:
         call(*arguments)
@@ -45,6 +57,7 @@ def answer(model, tokenizer) -> list[int]:
 
 
 found = {}
+steps = count_steps(example["DPOTrainer"])
 full = run("full", "--max_steps", "4")
 start = AutoModelForCausalLM.from_pretrained(full.model.config._name_or_path, dtype="float32")
 loaded = {name: AutoModelForCausalLM.from_pretrained(name, dtype="float32") for name in ("full", "full/checkpoint-4")}
@@ -63,9 +76,11 @@ found["full"] = {
 run("half", "--max_steps", "2")
 found["refused_folder"] = message(run, "half", "--max_steps", "4")
 found["nothing_to_resume"] = message(run, "new", "--resume_from_checkpoint", "latest")
+steps[0] = 0
 resumed = run("half", "--max_steps", "4", "--resume_from_checkpoint", "latest")
 found["resumed"] = {
     "step": resumed.state.global_step,
+    "steps_done": steps[0],
     "history": resumed.state.log_history,
     "differs": distance(resumed.model, full.model),
 }
