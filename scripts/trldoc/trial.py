@@ -203,6 +203,7 @@ def summarize(trainer, history: list[dict], seconds: float) -> dict:
         "trainable_parameters": sum(p.numel() for p in parameters if p.requires_grad),
         "seconds": round(seconds, 1),
         "seconds_train": whole.get("train_runtime", 0.0),
+        "seconds_per_step": seconds_per_step(history),
         "seconds_eval": round(sum(entry["eval_runtime"] for entry in evaluations), 1),
         "peak_rss_gib": round(
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20), 2
@@ -216,3 +217,12 @@ def summarize(trainer, history: list[dict], seconds: float) -> dict:
         for name, entry in (("eval_before", evaluations[0]), ("eval_after", evaluations[-1])):
             summary[name] = {key.removeprefix("eval_"): v for key, v in entry.items() if key not in NOT_METRICS}
     return summary
+
+
+def seconds_per_step(history: list[dict]) -> float:
+    """Wall clock of a training step: what `train()` took, less the evaluations inside it. 0.0 when nothing was trained."""
+    end = next((number for number, entry in enumerate(history) if "train_runtime" in entry), None)
+    if end is None or not history[end]["step"]:
+        return 0.0
+    evaluations = sum(entry.get("eval_runtime", 0.0) for entry in history[:end])
+    return round((history[end]["train_runtime"] - evaluations) / history[end]["step"], 2)
