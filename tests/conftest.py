@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
+
 from trldoc import hub, results
 from trldoc.blocks import Block
 from trldoc.pages import Page, read_page

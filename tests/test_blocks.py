@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from trldoc.blocks import blocks
 from trldoc.pages import read_pages
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser import MISSING, chromium_path
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from browser import MISSING, chromium_path
 from trldoc import hub
 
 pytest_plugins = ["site_fixture"]

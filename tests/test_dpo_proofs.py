@@ -9,6 +9,7 @@ import pytest
 import sympy
 from trl import DPOConfig
 from trl.trainer import dpo_trainer
+
 from trldoc.blocks import blocks
 from trldoc.pages import read_page
 

@@ -41,6 +41,7 @@ def on_post_build(config):
     target.write_text(stylesheet, encoding="utf-8")
     for font in mathjax.fonts_in(stylesheet):
         shutil.copyfile(font, fonts / font.name)
+    shutil.copyfile(mathjax.LICENSE, fonts / "LICENSE.txt")
     _converter.close()
 
 

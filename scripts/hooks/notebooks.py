@@ -10,6 +10,7 @@ from pathlib import Path
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
+
 from trldoc import notebooks, records
 from trldoc.library import settings
 
@@ -47,7 +48,6 @@ def on_page_content(html, page, config, files):
         html = notebooks.slim(html)
     except notebooks.NotebookError as error:
         raise PluginError(f"{page.file.src_uri}: {error}") from None
-    page.present_anchor_ids = notebooks.identifiers(html)  # mkdocs-jupyter leaves None, so no link could be checked
     return html
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from mkdocs.utils import get_relative_url
+
 from trldoc import anchors, facts, fences, formulas, markdown_ext
 from trldoc.library import open_release, settings
 from trldoc.pages import read_page

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from mkdocs.exceptions import PluginError
+
 from trldoc import source_pages
 from trldoc.library import LibraryError, open_release, settings, wheel_path
 from trldoc.pages import PageError, read_pages

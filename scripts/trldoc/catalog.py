@@ -21,11 +21,17 @@ class CatalogError(LibraryError):
     """Front matter that cannot be a catalog row; the message names the key."""
 
 
-def check_meta(meta: dict) -> None:
-    """Raises CatalogError when a trainer's front matter lacks a key or holds an unknown status."""
+def check_meta(meta: dict, path: str) -> None:
+    """Raises CatalogError when a trainer's front matter lacks a key, holds an unknown status, or another page's slug.
+
+    `path` is the page's, `docs/trainers/<slug>/index.md`: the folder is the one place where a slug can be unique.
+    """
     missing = [key for key in REQUIRED if key not in meta]
     if missing:
         raise CatalogError(f"front matter lacks {', '.join(f'`{key}`' for key in missing)}; see docs/_template/index.md")
+    folder = path.split("/")[-2]
+    if meta["slug"] != folder:
+        raise CatalogError(f"`slug: {meta['slug']}` stands in the folder of `{folder}`; one slug names one folder")
     if meta["status"] not in STATUSES:
         raise CatalogError(f"`status: {meta['status']}` must be one of {', '.join(STATUSES)}")
 
@@ -41,9 +47,9 @@ def class_constant(sources: Sources, symbol: Symbol, name: str):
     raise LibraryError(f"`{symbol.qualname}` of trl {sources.library.release} has no class attribute `{name}`")
 
 
-def quick_facts(meta: dict, sources: Sources, href) -> list[tuple[str, str]]:
+def quick_facts(meta: dict, path: str, sources: Sources, href) -> list[tuple[str, str]]:
     """Rows (label, HTML) of the box at the top of a trainer's page. Raises LibraryError, CatalogError."""
-    check_meta(meta)
+    check_meta(meta, path)
     library = sources.library
     trainer = trainer_of(library, meta["slug"])
     chain = ancestry(library, trainer.reference)

@@ -146,7 +146,7 @@ def _plot(fence: Fence, writing: Writing, keep) -> str:
 
 
 def _facts_box(fence: Fence, writing: Writing, keep) -> str:
-    rows = catalog.quick_facts(writing.meta, writing.sources, writing.href)
+    rows = catalog.quick_facts(writing.meta, writing.path, writing.sources, writing.href)
     return keep(render.facts_box(rows), True)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "mathjax.mjs"
 PACKAGE = ROOT / "node_modules" / "mathjax-full"
+LICENSE = PACKAGE / "LICENSE"  # Apache 2.0, of the fonts too
 FONTS = PACKAGE / "es5" / "output" / "chtml" / "fonts" / "woff-v2"
 INSTALL = "run `npm ci` in the repository root"
 
@@ -155,11 +156,6 @@ def display_html(equation: Equation, tex: str, identifier: str | None, number: i
         href = html.escape(f"#{identifier}")
         lines.append(f'<a class="equation-number" href="{href}" aria-label="Link to equation {number}">({number})</a>')
     return "".join(lines) + "</div>"
-
-
-def identifiers(page: str) -> set[str]:
-    """The ids of the rendered equations in `page`."""
-    return {html.unescape(found) for found in re.findall(r'<div class="equation"[^>]* id="([^"]+)">', page)}
 
 
 def fonts_in(stylesheet: str) -> list[Path]:

@@ -60,11 +60,6 @@ def slim(html: str, language: str = "python") -> str:
     return "\n".join(found) + "\n"
 
 
-def identifiers(html: str) -> set[str]:
-    """The ids that links may point to."""
-    return set(re.findall(r'\bid="([^"]+)"', html))
-
-
 def identify(tokens: list) -> None:
     """Take `{#id}` out of the titles of a table of contents and make it the id, as `slim` does for the headings."""
     for token in tokens:

@@ -15,8 +15,8 @@ from html import escape
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
-from .anchors import Note, QuoteError, Span
 from .addresses import source_href
+from .anchors import Note, QuoteError, Span
 from .facts import Fact
 from .library import Library
 

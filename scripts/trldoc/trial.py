@@ -14,6 +14,7 @@ import runpy
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,8 +83,9 @@ class Trial:
         def seen(qualname: str, call: int, frame) -> None:
             if self.batch and self.batch.endswith(qualname):
                 batches[call] = list(frame.f_locals["examples"])
-            if call == self.calls.get(qualname) and "inputs" in frame.f_locals:
-                tensors[qualname] = frame.f_locals["inputs"]["input_ids"].tolist()
+            inputs = frame.f_locals.get("inputs")
+            if call == self.calls.get(qualname) and isinstance(inputs, Mapping) and "input_ids" in inputs:
+                tensors[qualname] = inputs["input_ids"].tolist()
 
         recorder = Recorder(library.pinned(self.root), self.references, self.calls, seen)
         printed, started = Tee(sys.stdout), time.monotonic()

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from samples import LIBRARY, TRAINER
+
 from trldoc import anchors
 from trldoc.anchors import Quote, QuoteError
 from trldoc.library import Library

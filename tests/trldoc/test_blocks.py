@@ -1,6 +1,7 @@
 """Text in, blocks out: groups, regions, content keys, and the page written anew."""
 
 import pytest
+
 from trldoc.blocks import blocks, by_group, rewritten
 from trldoc.pages import PageError, scan
 

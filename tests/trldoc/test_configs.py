@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from samples import LIBRARY
+
 from trldoc import configs
 from trldoc.library import LibraryError, pinned
 

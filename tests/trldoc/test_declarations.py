@@ -2,6 +2,7 @@
 
 import pytest
 from samples import LIBRARY
+
 from trldoc import declarations as d
 from trldoc.library import LibraryError
 

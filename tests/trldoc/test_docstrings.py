@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from trldoc import definitions, reference, signatures
 from trldoc.docstrings import parse
 from trldoc.hf_markdown import Links, first_sentence, markdown

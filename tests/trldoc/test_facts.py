@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from samples import LIBRARY
+
 from trldoc import facts
 from trldoc.facts import FactError, Sources
 from trldoc.pages import scan

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sympy
+
 from trldoc import formulas, notation, plots
 
 ROOT = Path(__file__).resolve().parents[2]

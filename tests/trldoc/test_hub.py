@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from trldoc import hub, standins
 
 COLUMNS = {  # of the real datasets, as TRL's own conversion scripts make them

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from samples import LIBRARY
+
 from trldoc.library import LibraryError, open_release, pinned
 
 ROOT = Path(__file__).resolve().parents[2]

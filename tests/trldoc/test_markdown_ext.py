@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from markdown import Markdown
 from samples import LIBRARY
+
 from trldoc import anchors, facts, fences, markdown_ext
 from trldoc.pages import PageError, scan
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from trldoc import notebooks, records
 
 pytest_plugins = ["site_fixture"]

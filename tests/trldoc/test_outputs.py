@@ -1,6 +1,7 @@
 """Code and what it printed in, code with outputs out."""
 
 import pytest
+
 from trldoc.outputs import Printed, difference, updated
 
 

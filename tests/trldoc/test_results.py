@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from trldoc import results
 from trldoc.results import Entry, merged, status
 

@@ -5,6 +5,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from trldoc.limits import Limits, page_limits
 from trldoc.pages import PageError, scan
 from trldoc.releases import page_release, unpacked

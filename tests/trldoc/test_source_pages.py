@@ -7,6 +7,7 @@ import tokenize
 from pathlib import Path
 
 import pytest
+
 from trldoc import source_pages
 from trldoc.library import Library, pinned
 from trldoc.pages import scan

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from trldoc.values import Value, describe, observe
 
 
