@@ -171,7 +171,7 @@ def test_a_copied_excerpt_says_where_it_is_from(browser, origin):
         figure.locator(".excerpt-copy").click()
         first, _, lines = page.evaluate("navigator.clipboard.readText()").partition("\n")
         start, end = figure.get_attribute("data-lines").split("-")
-        shown = figure.locator("td.code").all_inner_texts()
+        shown = figure.locator("td.code").evaluate_all(WITHOUT_MARKS)
         path = figure.locator(".excerpt-links a").first.get_attribute("href").split("source/1.16.0/")[1].split(".html")[0]
         assert first == f"# trl 1.16.0, {path}, lines {start}-{end}"
         assert [row.strip() for row in lines.split("\n")] == [row.strip() for row in shown]
@@ -270,6 +270,12 @@ from trldoc.limits import Limits
 limit_training(asdict(Limits(max_steps=2)), torch.accelerator.is_available())
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
+
+WITHOUT_MARKS = """all => all.map(cell => {
+  const copy = cell.cloneNode(true);
+  copy.querySelectorAll(".note-mark").forEach(mark => mark.remove());
+  return copy.textContent;
+})"""
 
 SCHEME = "document.body.dataset.mdColorScheme"
 
