@@ -13,6 +13,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,8 +23,8 @@ def main() -> int:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["trldoc"]
     wanted = [("trl", release, digest) for release, digest in config["wheels"].items()]
     wanted += [(name, entry["version"], entry["hash"]) for name, entry in config.get("sources", {}).items()]
-    for name, version, digest in wanted:
-        fetch_wheel(name, version, digest)
+    with ThreadPoolExecutor(4) as pool:  # mostly waiting: for pip to start, and for the network
+        list(pool.map(lambda each: fetch_wheel(*each), wanted))
     unpack(f"trl-{config['pinned']}", ROOT / ".cache" / "trl" / config["pinned"])
     fetch_node_modules()
     return 0
