@@ -107,7 +107,7 @@ def test_links_to_github_name_a_file_and_lines_of_that_release(pages: list[Docum
                 except (KeyError, FileNotFoundError) as error:
                     wrong.append(f"{page.address}: {match[0]} ({error})")
                     continue
-                if int(match[4] or match[3] or 1) > length:
+                if max(int(match[3] or 1), int(match[4] or 1)) > length:
                     wrong.append(f"{page.address}: {match[0]} (the file has {length} lines)")
     refuse(wrong)
 
