@@ -4,7 +4,8 @@ Knows SymPy and the few names an expressions region must define. Does not know T
 
 An expressions region defines dictionaries of named expressions (`LOSSES`, `SCORES`), and for all of them `START`
 (symbol -> value where policy = reference), `PATH` (symbol -> its place on the plotted margin x) and `VALUES`
-(parameter -> value used for numbers and curves). A formula's equation is set from the expression's own source text,
+(parameter -> value used for numbers and curves); `AXIS` (name, reach) where the curves run along something else than a
+margin. A formula's equation is set from the expression's own source text,
 in the author's order; gradient, values and curves are derived from the expression.
 """
 
@@ -51,6 +52,7 @@ class Formula:
     path: dict[sympy.Symbol, sympy.Expr]  # variable -> its place on the plotted margin x
     values: dict[sympy.Symbol, float]  # parameter -> value used for numbers and curves
     gradients: dict[str, tuple[sympy.Expr, str]]  # variable's name -> derivative as the author sets it, and its source
+    axis: tuple[str, float]  # what the curves run along, and how far either way
 
     @property
     def left(self) -> str:
@@ -81,7 +83,8 @@ def load(slug: str, root: Path) -> dict[str, Formula]:
         sources = {key.id: ast.unparse(value) for key, value in _items(written.pop(name, ast.Dict([], [])))}
         gradients = {key: (space["GRADIENTS"][name][space[key]], source) for key, source in sources.items()}
         tables = (space["START"], space["PATH"], space["VALUES"])
-        formulas[name] = Formula(slug, name, group, space[group][name], ast.unparse(node), *tables, gradients)
+        axis = space.get("AXIS", AXES[group])
+        formulas[name] = Formula(slug, name, group, space[group][name], ast.unparse(node), *tables, gradients, axis)
         _check(formulas[name])
     if written:
         raise FormulaError(
@@ -130,14 +133,14 @@ def plot_svg(formula: Formula) -> str:
     lines = curves(formula)
     derivatives = {f"derivative by {_letters(key)}": points for key, points in lines.items() if key != "loss"}
     return plots.pair(
-        _alternative(formula), (CURVES[formula.group], lines["loss"]), derivatives, f"{AXES[formula.group][0]} (nats)"
+        _alternative(formula), (CURVES[formula.group], lines["loss"]), derivatives, f"{formula.axis[0]} (nats)"
     )
 
 
 def render_view(formula: Formula, view: str) -> str:
     """One view as HTML: an equation with an id, or a figure. Raises FormulaError for an unknown view."""
     if view == "plot":
-        moved = f"{_given(formula.path, formula.variables)}, where x is the margin"
+        moved = f"{_given(formula.path, formula.variables)}, where x is the {formula.axis[0]}"
         values = _given(formula.values, formula.loss.free_symbols)
         told = [moved] * (len(formula.variables) > 1) + [f"at {values}"] * bool(values)
         return _figure(f"{formula.name}-plot", plot_svg(formula), "; ".join(told))
@@ -161,7 +164,7 @@ def render_comparison(formulas: dict[str, Formula]) -> str:
     cells = {formula.name: _scaled(formula) for formula in formulas.values() if formula.group == "LOSSES"}
     first = next(iter(cells))
     label = f"{len(cells)} losses and their derivatives against the margin: {', '.join(cells)}"
-    name, reach = AXES["LOSSES"]
+    name, reach = formulas[first].axis
     caption = (
         f"Every loss over a {name} from -{reach} to {reach} nats, less its value at initialization, in units of its slope "
         f"there times {reach}; its derivative in units of that slope. Gray: {first}. Cut at the frame"
@@ -209,7 +212,7 @@ def _numeric(formula: Formula, expression: sympy.Expr) -> Callable[[float], floa
 
 def _margins(formula: Formula, points: int) -> list[float]:
     """Margins, denser where policy and reference agree; of an odd number of points the middle one is 0."""
-    reach = AXES[formula.group][1]
+    reach = formula.axis[1]
     shares = (2 * index / (points - 1) - 1 for index in range(points))
     return [reach * share * abs(share) for share in shares]
 
@@ -219,7 +222,7 @@ def _scaled(formula: Formula) -> tuple[plots.Points, plots.Points]:
     along = formula.loss.subs(formula.path)
     loss, slope = _numeric(formula, along), _numeric(formula, along.diff(sympy.Symbol("x", real=True)))
     margins, size = _margins(formula, 41), abs(slope(0))
-    scale = size * AXES[formula.group][1]
+    scale = size * formula.axis[1]
     return [(x, (loss(x) - loss(0)) / scale) for x in margins], [(x, slope(x) / size) for x in margins]
 
 
@@ -227,7 +230,7 @@ def _alternative(formula: Formula) -> str:
     """What a reader who does not see the plot is told."""
     points = curves(formula, 3)["loss"]
     told = ", ".join(f"{y:.3g} at {x:g}" for x, y in points)
-    return f"{formula.name} and its derivative against the {AXES[formula.group][0]} in nats: {told}"
+    return f"{formula.name} and its derivative against the {formula.axis[0]} in nats: {told}"
 
 
 def _figure(identifier: str, drawing: str, caption: str) -> str:
