@@ -80,7 +80,7 @@ def test_training_starts_near_log_two_and_learns(ran):
 def test_the_body_moves_and_what_is_saved_scores_the_same(ran):
     assert ran["full"]["body_moved"] > 0
     assert ran["full"]["saved_differs"] == [0, 0]
-    assert ran["full"]["scores"][0] == ran["full"]["scores"][1]
+    assert ran["full"]["scores"][0] == pytest.approx(ran["full"]["scores"][1], abs=1e-6)
     assert {"README.md", "trainer_state.json", "tokenizer.json", "chat_template.jinja"} <= set(ran["full"]["files"])
 
 
