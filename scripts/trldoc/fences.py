@@ -15,7 +15,8 @@ from markdown import markdown
 from . import anchors, catalog, facts, formulas, records, render, statuses
 from .blocks import Block, blocks
 from .library import Library, LibraryError, closest, open_release
-from .pages import Fence, PageError, read_pages, scan
+from .limits import page_limits
+from .pages import Fence, Page, PageError, read_pages, scan
 from .render import Shown
 
 
@@ -154,8 +155,9 @@ def _python(fence: Fence, writing: Writing, keep) -> str:
     if fence.line not in writing.blocks:
         raise FenceError("this block cannot be read, see the message about it")
     block = writing.blocks[fence.line]
+    limits = page_limits(Page(writing.path, writing.meta, ""))
     title = f' title="{fence.attributes["title"]}"' if "title" in fence.attributes else ""
-    status = render.badge(statuses.block(block, writing.library.release, writing.sources.root), writing.href)
+    status = render.badge(statuses.block(block, writing.library.release, writing.sources.root, limits.max_steps), writing.href)
     badge = Shown(f'<p class="block-status">{status}</p>', "")
     return f"```python{title}\n{block.shown}```\n\n" + keep(badge, True)
 

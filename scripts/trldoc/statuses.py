@@ -12,6 +12,7 @@ from pathlib import Path
 from . import records, results
 from .blocks import Block, blocks
 from .library import Library, Symbol, settings
+from .limits import page_limits
 from .pages import Page
 from .render import Badge, Recorded
 
@@ -47,8 +48,11 @@ def _results(path: str, root: Path, changed: float) -> dict[str, results.Entry]:
     return results.load(path, root)
 
 
-def block(found: Block, release: str, root: Path) -> Badge:
-    """The badge beside a Python block: what ran, with what, when and how long; or why not."""
+def block(found: Block, release: str, root: Path, capped: int | None) -> Badge:
+    """The badge beside a Python block: what ran, with what, when and how long; or why not.
+
+    `capped`: the optimizer steps after which the runner stops training on this page, None where it does not.
+    """
     if found.skip:
         return Badge("skipped", f"Not run: {found.skip}", VERIFIED)
     file = results.results_path(found.page, root)
@@ -58,8 +62,8 @@ def block(found: Block, release: str, root: Path) -> Badge:
         return Badge("missing", "Not yet verified", VERIFIED)
     entry = entries[found.key]
     seconds = f"{entry.seconds:.1f} s" if entry.seconds >= 0.05 else "under 0.1 s"
-    weights = "" if entry.weights == "stand-in" else f", {entry.weights} weights"
-    ran = f"Ran as it stands: trl {entry.versions['trl']}, {entry.device}{weights}, {entry.date}, {seconds}"
+    cap = f", at most {capped} steps" if entry.weights == "stand-in" and capped else ""
+    ran = f"Ran as it stands: trl {entry.versions['trl']}, {entry.device}, {entry.weights} weights{cap}, {entry.date}, {seconds}"
     return Badge(state, ran if state == "verified" else ran.replace("Ran", "Outdated: ran"), VERIFIED)
 
 
@@ -78,7 +82,8 @@ def overview(pages: tuple[Page, ...], root: Path) -> tuple[Overview, ...]:
     found = []
     for page in pages:
         release = str(page.meta.get("release") or settings(root)["pinned"])
-        held = tuple((each, block(each, release, root)) for each in blocks(page, root))
+        capped = page_limits(page).max_steps
+        held = tuple((each, block(each, release, root, capped)) for each in blocks(page, root))
         excerpts = len(page.fences_in("trl"))
         if held or excerpts:
             found.append(Overview(page.path, str(page.meta.get("title", page.path)), held, excerpts))

@@ -90,7 +90,9 @@ class Trial:
         recorder = Recorder(library.pinned(self.root), self.references, self.calls, seen)
         printed, started = Tee(sys.stdout), time.monotonic()
         with contextlib.redirect_stdout(printed), recorder if self.references else contextlib.nullcontext():
-            trainer = example["main"]([*self.argv, "--disable_tqdm", "true"])
+            # A long run shows its progress; a traced one has none to show, and the bar is traced code.
+            quiet = ["--disable_tqdm", "true"] if self.references else []
+            trainer = example["main"]([*self.argv, *quiet])
         seconds = time.monotonic() - started
         if recorder.missed():
             raise RuntimeError("; ".join(recorder.missed()))

@@ -31,17 +31,17 @@ def entry(release: str) -> results.Entry:
 def test_a_block_that_ran_says_with_what_when_and_how_long(root, ran_with, kind):
     found = block("```python\nprint(1)\n```\n", root)
     results.save("docs/x.md", root, {found.key: entry(ran_with)})
-    badge = statuses.block(found, "9.9.9", root)
-    assert badge.kind == kind and f"trl {ran_with}, cpu, 2026-01-02, 1.2 s" in badge.text
+    badge = statuses.block(found, "9.9.9", root, 3)
+    assert badge.kind == kind and f"trl {ran_with}, cpu, stand-in weights, at most 3 steps, 2026-01-02, 1.2 s" in badge.text
 
 
 def test_an_edited_block_is_not_yet_verified_and_a_skipped_one_says_why(root):
     before = block("```python\nprint(1)\n```\n", root)
     results.save("docs/x.md", root, {before.key: entry("9.9.9")})
     after = block("```python\nprint(2)\n```\n", root)
-    assert statuses.block(after, "9.9.9", root).kind == "missing"
+    assert statuses.block(after, "9.9.9", root, 3).kind == "missing"
     skipped = block('```python test="skip: two GPUs"\nprint(1)\n```\n', root)
-    assert (statuses.block(skipped, "9.9.9", root).kind, statuses.block(skipped, "9.9.9", root).text) == ("skipped", "Not run: two GPUs")
+    assert (statuses.block(skipped, "9.9.9", root, 3).kind, statuses.block(skipped, "9.9.9", root, 3).text) == ("skipped", "Not run: two GPUs")
 
 
 def write_record(root, **changes):
