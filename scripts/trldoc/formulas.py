@@ -26,6 +26,7 @@ from . import notation, plots
 REGION = r"^# --8<-- \[start:{name}\]\n(?P<body>.*?)^# --8<-- \[end:{name}\]$"
 HEADS = {"LOSSES": r"\mathcal{L}", "SCORES": "s"}  # dictionary of the region -> what its equations define
 AXES = {"LOSSES": ("margin", 60), "SCORES": ("log-ratio", 4)}  # what the curves run along, and how far either way
+AT = r"\pi_\theta = \pi_{\text{ref}}"  # the starting point, unless a region says otherwise
 CURVES = {"LOSSES": "loss", "SCORES": "score"}
 NUMBERS = {  # the functions of `functions.py`, for drawing
     "sigma": lambda x: 0.5 + 0.5 * math.tanh(x / 2),
@@ -53,6 +54,7 @@ class Formula:
     values: dict[sympy.Symbol, float]  # parameter -> value used for numbers and curves
     gradients: dict[str, tuple[sympy.Expr, str]]  # variable's name -> derivative as the author sets it, and its source
     axis: tuple[str, float]  # what the curves run along, and how far either way
+    at: str  # TeX of the starting point
 
     @property
     def left(self) -> str:
@@ -83,8 +85,8 @@ def load(slug: str, root: Path) -> dict[str, Formula]:
         sources = {key.id: ast.unparse(value) for key, value in _items(written.pop(name, ast.Dict([], [])))}
         gradients = {key: (space["GRADIENTS"][name][space[key]], source) for key, source in sources.items()}
         tables = (space["START"], space["PATH"], space["VALUES"])
-        axis = space.get("AXIS", AXES[group])
-        formulas[name] = Formula(slug, name, group, space[group][name], ast.unparse(node), *tables, gradients, axis)
+        about = (gradients, space.get("AXIS", AXES[group]), space.get("AT", AT))
+        formulas[name] = Formula(slug, name, group, space[group][name], ast.unparse(node), *tables, *about)
         _check(formulas[name])
     if written:
         raise FormulaError(
@@ -115,7 +117,7 @@ def initial(formula: Formula) -> tuple[sympy.Expr, float]:
     """The value where policy = reference: exact, and as a number at the formula's own parameters."""
     exact = formula.loss.subs(formula.start)
     exact = min((exact, sympy.expand(exact), sympy.factor(exact)), key=sympy.count_ops)
-    return exact, float(exact.subs(formula.values))
+    return exact, float(_numeric(formula, exact)(0))
 
 
 def curves(formula: Formula, points: int = 97) -> dict[str, plots.Points]:
@@ -253,7 +255,7 @@ def _gradient_tex(formula: Formula) -> str:
 
 def _initial_tex(formula: Formula) -> str:
     exact, number = initial(formula)
-    left = rf"{formula.left}\,\Big|_{{\pi_\theta = \pi_{{\text{{ref}}}}}} = {notation.tex(sympy.sstr(exact))}"
+    left = rf"{formula.left}\,\Big|_{{{formula.at}}} = {notation.tex(sympy.sstr(exact))}"
     if exact.is_Rational:
         return left
     values = ",\\; ".join(
@@ -269,7 +271,8 @@ def _given(table: dict[sympy.Symbol, object], wanted: set[sympy.Symbol] | list[s
 
 def _letters(text: str) -> str:
     """Symbol names with their Greek letters, for plain text."""
-    for word, letter in {"Delta": "Δ", "beta": "β", "epsilon": "ε", "tau": "τ", "alpha": "α"}.items():
+    greek = {"Delta": "Δ", "beta": "β", "epsilon": "ε", "tau": "τ", "alpha": "α", "gamma": "γ", "eta": "η"}
+    for word, letter in greek.items():
         text = text.replace(word, letter)
     return text
 
