@@ -191,20 +191,30 @@ def verification(overviews, record_states, href: Href) -> Shown:
         link = href(page.page.removeprefix("docs/").removesuffix("index.md").removesuffix(".md") + "/")
         counts = {kind: sum(1 for _, found in page.blocks if found.kind == kind) for kind in STATES}
         words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "none"
-        summary = f"{len(page.blocks)} blocks: {words}. {page.excerpts} excerpts, resolved by this build."
+        summary = f"{len(page.blocks)} blocks: {words}. {len(page.excerpts)} excerpts, resolved by this build."
         identifier = page.page.removeprefix("docs/").removesuffix(".md").replace("/", "-")
         html += f"<h2 id='{identifier}'><a href='{link}'>{escape(page.title)}</a></h2><p>{summary}</p>"
         plain += [f"## {page.title}", summary]
         rows = [
-            f"<tr><td>{found.line}</td><td><code>{escape(_first_line(found.shown))}</code></td><td>{badge(Badge(state.kind, state.text), href)}</td></tr>"
+            f"<tr><td>{found.line}</td><td>{escape(found.fence.group or '')}</td>"
+            f"<td><code>{escape(_first_line(found.shown))}</code></td><td>{badge(Badge(state.kind, state.text), href)}</td></tr>"
             for found, state in page.blocks
         ]
-        if rows:
-            html += (
-                "<details><summary>Every block</summary><table><thead><tr><th>Line</th><th>Begins with</th>"
-                f"<th>Status</th></tr></thead><tbody>{''.join(rows)}</tbody></table></details>"
-            )
+        html += _folded("Every block", ("Line", "Group", "Begins with", "Status"), rows)
+        rows = [
+            f"<tr><td>{found.line}</td><td><code>{escape(found.symbol)}</code></td><td>{found.lines}</td>"
+            f"<td>{badge(state, href)}</td></tr>"
+            for found, state in page.excerpts
+        ]
+        html += _folded("Every excerpt", ("Line", "Symbol", "Lines of TRL", "Status"), rows)
     return Shown(f"<div class='verified-pages'>{html}</div>", "\n\n".join(plain))
+
+
+def _folded(summary: str, heads: tuple[str, ...], rows: list[str]) -> str:
+    """A closed table, or nothing where there are no rows."""
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<details><summary>{summary}</summary>{table}</details>" if rows else ""
 
 
 def _first_line(code: str) -> str:

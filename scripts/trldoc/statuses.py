@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from . import records, results
+from . import anchors, records, results
 from .blocks import Block, blocks
-from .library import Library, Symbol, settings
+from .library import Library, Symbol, open_release, settings
 from .limits import page_limits
-from .pages import Page
+from .pages import Fence, Page
 from .render import Badge, Recorded
 
 VERIFIED = "verified.md"
@@ -69,24 +69,46 @@ def block(found: Block, release: str, root: Path, capped: int | None) -> Badge:
 
 @dataclass(frozen=True)
 class Overview:
-    """What one page claims and how much of it stands: (block, badge) pairs in order, and the number of excerpts."""
+    """What one page claims and how much of it stands: (block, badge) and (excerpt, badge) pairs in order."""
 
     page: str
     title: str
     blocks: tuple[tuple[Block, Badge], ...]
-    excerpts: int
+    excerpts: tuple[tuple[Excerpt, Badge], ...]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """One quote of TRL on a page: the line of its fence, the symbol, and the lines it resolves to."""
+
+    line: int
+    symbol: str
+    lines: str
+    release: str
+
+
+def excerpt(fence: Fence, locked: tuple[anchors.Locked, ...], release: str, root: Path) -> tuple[Excerpt, Badge]:
+    """A quote resolved anew, and whether it is what the lock remembers. Raises QuoteError, LibraryError when it is lost."""
+    quote = anchors.read_quote(fence)
+    span = anchors.resolve(quote, open_release(fence.attributes.get("release", release), root))
+    problem = anchors.check_lock(quote, span, locked)
+    shown = Excerpt(fence.line, quote.symbol, f"{span.start}–{span.end}", span.release)
+    record = f", values of record {fence.attributes['record']}" if "record" in fence.attributes else ""
+    return shown, Badge("stale", problem) if problem else Badge("verified", f"Resolved in trl {span.release}{record}")
 
 
 def overview(pages: tuple[Page, ...], root: Path) -> tuple[Overview, ...]:
     """One entry a page that holds a Python block or an excerpt, in order of path."""
     found = []
+    locks = anchors.read_lock(root / "docs" / "source.lock")
     for page in pages:
         release = str(page.meta.get("release") or settings(root)["pinned"])
         capped = page_limits(page).max_steps
         held = tuple((each, block(each, release, root, capped)) for each in blocks(page, root))
-        excerpts = len(page.fences_in("trl"))
-        if held or excerpts:
-            found.append(Overview(page.path, str(page.meta.get("title", page.path)), held, excerpts))
+        locked = locks.get(page.path, ())
+        quoted = tuple(excerpt(fence, locked, release, root) for fence in page.fences_in("trl"))
+        if held or quoted:
+            found.append(Overview(page.path, str(page.meta.get("title", page.path)), held, quoted))
     return tuple(found)
 
 
