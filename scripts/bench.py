@@ -35,7 +35,7 @@ import json
 limit_training(asdict(Limits()), torch.accelerator.is_available())
 failed = []
 run_blocks(json.load(sys.stdin), lambda **event: event.get("error") and failed.append(event["error"]["traceback"]))
-sys.exit("".join(failed))
+sys.exit("".join(failed) or 0)
 """
 
 
