@@ -162,6 +162,11 @@ def _python(fence: Fence, writing: Writing, keep) -> str:
     return f"```python{title}\n{block.shown}```\n\n" + keep(badge, True)
 
 
+def _catalog(fence: Fence, writing: Writing, keep) -> str:
+    root = writing.sources.root
+    return keep(render.catalog(catalog.entries(read_pages(root), root), writing.href), True)
+
+
 def _verified(fence: Fence, writing: Writing, keep) -> str:
     root = writing.sources.root
     shown = render.verification(statuses.overview(read_pages(root), root), statuses.record_states(root), writing.href)
@@ -174,6 +179,7 @@ FENCES = {
     "formula": _formula,
     "plot": _plot,
     "facts": _facts_box,
+    "catalog": _catalog,
     "python": _python,
     "verified": _verified,
 }

@@ -210,6 +210,29 @@ def verification(overviews, record_states, href: Href) -> Shown:
     return Shown(f"<div class='verified-pages'>{html}</div>", "\n\n".join(plain))
 
 
+def catalog(entries, href: Href) -> Shown:
+    """The table of all trainers, a row each. Takes `catalog.Entry` values. Cells that are judgement are front matter."""
+    heads = ("Trainer", "Status", "Data", "Generates", "Needs", "Models in memory", "Paper", "Class and config", "Lines", "Builds on")
+    body, plain = [], [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for entry in entries:
+        meta, code = entry.meta, []
+        for symbol in filter(None, (entry.trainer, entry.config)):
+            place = source_href(entry.library.release, symbol.path, symbol.start)
+            link = href(place) if entry.current else entry.library.github(symbol.path, symbol.start)
+            code.append(f'<a href="{link}"><code>{symbol.qualname}</code></a>')
+        written = f'<a href="{href(f"trainers/{entry.slug}/")}">{escape(meta["title"])}</a>' if meta else f"<code>{entry.slug}</code>"
+        paper = f'<a href="https://arxiv.org/abs/{entry.paper["id"]}">{entry.paper["id"]}</a>' if entry.paper else "none named"
+        judged = [escape(cell) for cell in entry.judged] or ["page not written yet", "", "", ""]
+        lines = str(entry.trainer.end - entry.trainer.start + 1)
+        builds = ", ".join(f"<code>{name}</code>" for name in entry.inherits)
+        cells = [entry.status, *judged, paper, "<br>".join(code), lines, builds]
+        body.append(f"<tr><th scope='row'>{written}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+        plain.append("| " + " | ".join(_plain(cell.replace("<br>", ", ")) for cell in [written, *cells]) + " |")
+    head = "".join(f"<th scope='col'>{name}</th>" for name in heads)
+    table = f"<table class='catalog'><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return Shown(f"<div class='catalog-scroll' tabindex='0' role='region' aria-label='All trainers'>{table}</div>", "\n".join(plain))
+
+
 def _folded(summary: str, heads: tuple[str, ...], rows: list[str]) -> str:
     """A closed table, or nothing where there are no rows."""
     head = "".join(f"<th>{name}</th>" for name in heads)
