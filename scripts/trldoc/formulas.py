@@ -271,7 +271,16 @@ def _given(table: dict[sympy.Symbol, object], wanted: set[sympy.Symbol] | list[s
 
 def _letters(text: str) -> str:
     """Symbol names with their Greek letters, for plain text."""
-    greek = {"Delta": "Δ", "beta": "β", "epsilon": "ε", "tau": "τ", "alpha": "α", "gamma": "γ", "eta": "η"}
+    greek = {
+        "Delta": "Δ",
+        "beta": "β",
+        "epsilon": "ε",
+        "tau": "τ",
+        "alpha": "α",
+        "gamma": "γ",
+        "eta": "η",
+        "lambda": "λ",
+    }
     for word, letter in greek.items():
         text = text.replace(word, letter)
     return text
