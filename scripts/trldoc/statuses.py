@@ -16,7 +16,7 @@ from .limits import page_limits
 from .pages import Fence, Page
 from .render import Badge, Recorded
 
-VERIFIED = "verified.md"
+VERIFIED = "verified/"
 
 
 def recorded(root: Path, example: str, symbol: Symbol, library: Library) -> Recorded:
