@@ -9,23 +9,23 @@ from functions import log_sigma
 # --8<-- [start:expressions]
 from sympy import exp, log, symbols
 
-ell, ell_bar, x = symbols("ell ell_bar x", real=True)
+ell, ell_V, x = symbols("ell ell_V x", real=True)
 w, epsilon, V = symbols("w epsilon V", positive=True)
 
-# The loss of one token. ell is the log-probability of its label, ell_bar the mean log-probability of all V tokens, and
+# The loss of one token. ell is the log-probability of its label, ell_V the mean log-probability of all V tokens, and
 # w the label's probability, held constant.
 LOSSES = {
     "nll": -ell,
     "dft": -w * ell,
     "dft_through": -exp(ell) * ell,
-    "smoothed": -(1 - epsilon) * ell - epsilon * ell_bar,
+    "smoothed": -(1 - epsilon) * ell - epsilon * ell_V,
 }
 GRADIENTS = {"dft": {ell: -w}, "dft_through": {ell: -exp(ell) * (1 + ell)}}
 
 # A model that knows nothing gives every token the same probability.
-START = {ell: -log(V), ell_bar: -log(V)}
+START = {ell: -log(V), ell_V: -log(V)}
 # The label has the logit x against all other tokens together: its probability is the logistic function of x.
-PATH = {ell: log_sigma(x), ell_bar: -log(V)}
+PATH = {ell: log_sigma(x), ell_V: -log(V)}
 VALUES = {V: 2000, w: 0.0005, epsilon: 0.1}
 AXIS = ("logit of the label", 6)
 AT = r"\pi_\theta = 1/V"
@@ -117,7 +117,7 @@ def prove(name, n=6, **options):
 
         log_probs = logits.log_softmax(dim=-1)[:, :-1][mask]  # one row a trained label
         label = log_probs.gather(-1, labels[:, 1:][mask][:, None]).squeeze(-1)
-        at = {ell: label, ell_bar: log_probs.mean(-1), w: label.exp().detach()}
+        at = {ell: label, ell_V: log_probs.mean(-1), w: label.exp().detach()}
         at |= {epsilon: options.get("label_smoothing_factor", 0.0)}
         ours = evaluate(LOSSES[name], at).mean()
         (our_slope,) = torch.autograd.grad(ours, logits)

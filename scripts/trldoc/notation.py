@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ast
 
-GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "lambda", "pi", "rho", "sigma", "tau", "theta", "Delta"}
+GREEK = {
+    *("alpha", "beta", "gamma", "delta", "epsilon", "eta", "lambda", "pi", "rho", "sigma", "tau", "theta", "Delta"),
+    "ell",
+}
 SUM, MINUS, PRODUCT, POWER, ATOM = range(5)  # how tightly a piece of TeX holds together; MINUS is "-" and a product
 
 
