@@ -12,7 +12,7 @@ from html import escape
 
 from markdown import markdown
 
-from . import anchors, catalog, facts, formulas, records, render, statuses
+from . import anchors, catalog, facts, formulas, plots, records, render, statuses
 from .blocks import Block, blocks
 from .library import Library, LibraryError, closest, open_release
 from .limits import page_limits
@@ -142,6 +142,25 @@ def _formula(fence: Fence, writing: Writing, keep) -> str:
     )
 
 
+def _curves(fence: Fence, writing: Writing, keep) -> str:
+    """Courses of logged keys over the steps of a recorded run: a row of the body is a frame, its words are keys."""
+    if len(fence.words) != 1 or not fence.body.split():
+        raise FenceError("a curves fence is written ```curves record with the keys of one frame on each line")
+    record = facts.open_record(writing.sources, fence.words[0])
+    frames = []
+    for row in fence.body.split("\n"):
+        lines = {key: [(e["step"], e[key]) for e in record.log_history if key in e] for key in row.split()}
+        for key in (key for key, points in lines.items() if len(points) < 2):
+            logged = {name for entry in record.log_history for name in entry}
+            raise FenceError(f"record `{fence.words[0]}` logs no course of `{key}`{closest(key, logged)}")
+        frames += [lines] if lines else []
+    ends = "; ".join(f"{key} from {p[0][1]:.3g} to {p[-1][1]:.3g}" for lines in frames for key, p in lines.items())
+    label = f"Logged values by training step: {ends}"
+    drawing = plots.courses(label, frames, "training step")
+    caption = f"Recorded {record.date}: {record.weights} weights, {record.device}."
+    return keep(Shown(f'<figure class="plot">{drawing}<figcaption>{caption}</figcaption></figure>', label), True)
+
+
 def _plot(fence: Fence, writing: Writing, keep) -> str:
     return keep(Shown(formulas.render_comparison(writing.sources.formulas(fence.words[0])), "(A plot of all losses is on the page.)"), True)
 
@@ -178,6 +197,7 @@ FENCES = {
     "math": _math,
     "formula": _formula,
     "plot": _plot,
+    "curves": _curves,
     "facts": _facts_box,
     "catalog": _catalog,
     "python": _python,

@@ -92,6 +92,20 @@ def grid(label: str, cells: dict[str, tuple[Points, Points]], low: float, high: 
     return _svg(columns * 155, 42 + math.ceil(len(cells) / columns) * 104, label, body)
 
 
+def courses(label: str, frames: Sequence[dict[str, Points]], across: str) -> str:
+    """Frames side by side, two a row, each with up to three named lines over the same x axis, such as training steps."""
+    drawn = []
+    for index, lines in enumerate(frames):
+        reach = (0.0, max(points[-1][0] for points in lines.values()))
+        frame = Frame(46 + 310 * (index % 2), 24 + 215 * (index // 2), 248, 150, reach, span(lines.values()))
+        drawn.append(_strokes(FAINT, frame.edges(), width=1) + _letters(frame.ticks()))
+        drawn.append(_letters(words(frame.left + 124, frame.top + 180, across)))
+        for place, (name, points) in enumerate(lines.items()):
+            key = f'<g transform="translate(0,{frame.top - 24})">{_key(frame.left + 124 * (place % 2), name, place)}</g>'
+            drawn.append(key + _strokes(COLORS[place], frame.curve(points), DASHES[place]))
+    return _svg(620, 215 * math.ceil(len(frames) / 2), label, "".join(drawn))
+
+
 def _pixel(place: tuple[float, float]) -> str:
     return ",".join(f"{value:.1f}".removesuffix(".0") for value in place)
 
