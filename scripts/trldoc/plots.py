@@ -97,13 +97,14 @@ def courses(label: str, frames: Sequence[dict[str, Points]], across: str) -> str
     drawn = []
     for index, lines in enumerate(frames):
         reach = (0.0, max(points[-1][0] for points in lines.values()))
-        frame = Frame(46 + 310 * (index % 2), 24 + 215 * (index // 2), 248, 150, reach, span(lines.values()))
+        frame = Frame(46 + 310 * (index % 2), 38 + 230 * (index // 2), 248, 150, reach, span(lines.values()))
         drawn.append(_strokes(FAINT, frame.edges(), width=1) + _letters(frame.ticks()))
         drawn.append(_letters(words(frame.left + 124, frame.top + 180, across)))
         for place, (name, points) in enumerate(lines.items()):
-            key = f'<g transform="translate(0,{frame.top - 24})">{_key(frame.left + 124 * (place % 2), name, place)}</g>'
+            down = frame.top - (38 if place < 2 and len(lines) > 2 else 24)  # a third name gets a row of its own
+            key = f'<g transform="translate(0,{down})">{_key(frame.left + 132 * (place % 2), name, place)}</g>'
             drawn.append(key + _strokes(COLORS[place], frame.curve(points), DASHES[place]))
-    return _svg(620, 215 * math.ceil(len(frames) / 2), label, "".join(drawn))
+    return _svg(620, 230 * math.ceil(len(frames) / 2), label, "".join(drawn))
 
 
 def _pixel(place: tuple[float, float]) -> str:
