@@ -20,11 +20,12 @@ build: setup  ## Build the site into site/, ready for any static host
 setup: $(VENV)/.site  ## Create the environment and fetch what a build reads
 	@$(RUN) scripts/setup.py
 
-$(VENV)/.site: locks/site.txt
+$(VENV)/.site: locks/site.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11, 5) else "Python 3.11.5 or newer is needed, this is " + sys.version.split()[0])'
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --no-deps --require-hashes -r locks/site.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 test: test-setup build  ## Run every block, example, proof and contract

@@ -6,9 +6,12 @@ is written, where links go and who hears of failures.
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import PurePosixPath
 
 from markdown import markdown
 
@@ -18,6 +21,9 @@ from .library import Library, LibraryError, closest, open_release
 from .limits import page_limits
 from .pages import Fence, Page, PageError, read_pages, scan
 from .render import Shown
+
+
+PAGE_LINK = re.compile(r'href="(?!\w+:)(?P<page>[^"#]+)\.(?:md|py)(?P<anchor>#[^"]*)?"')
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,20 @@ def _trl(fence: Fence, writing: Writing, keep) -> str:
 def _inline(text: str, writing: Writing) -> str:
     """Markdown of one line to HTML, facts included."""
     text = expand(text, writing, lambda shown, _: shown.html)
-    return markdown(text, extensions=["pymdownx.arithmatex"], extension_configs={"pymdownx.arithmatex": {"generic": True}}).removeprefix("<p>").removesuffix("</p>")  # fmt: skip
+    options = {"pymdownx.arithmatex": {"generic": True}}
+    html = markdown(text, extensions=["pymdownx.arithmatex"], extension_configs=options)
+    return _page_links(html.removeprefix("<p>").removesuffix("</p>"), writing)
+
+
+def _page_links(html: str, writing: Writing) -> str:
+    """Links to pages (`index.md#traps`) as addresses: MkDocs resolves them in a page's text, not in what is kept aside."""
+    folder = PurePosixPath(writing.path.removeprefix("docs/")).parent
+
+    def address(match: re.Match) -> str:
+        target = posixpath.normpath(str(folder / match["page"])).removesuffix("index")
+        return f'href="{writing.href((target.rstrip("/") + "/").lstrip("/"))}{match["anchor"] or ""}"'
+
+    return PAGE_LINK.sub(address, html)
 
 
 def _math(fence: Fence, writing: Writing, keep) -> str:

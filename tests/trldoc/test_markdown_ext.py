@@ -46,6 +46,13 @@ def test_an_excerpt_has_true_numbers_links_and_notes():
     assert "# trl 9.9.9, trl/trainer/toy_trainer.py, lines 11-16\nscores = model(inputs)" in html
 
 
+def test_a_note_may_link_to_a_page():
+    html, failures = convert(f'```trl\n{QUOTE}\nnote: "-margin" [a](guides/math.md#x) [b](index.md) [c](https://x.org/y.md)\n```\n')
+    assert not failures
+    for address in ('href="../guides/math/#x"', 'href="../"', 'href="https://x.org/y.md"'):
+        assert address in html
+
+
 def test_facts_work_in_tables_and_headings():
     html, failures = convert("## Beta {default ToyConfig.beta} {#beta}\n\n| a |\n|---|\n| {type ToyConfig.beta} |\n")
     assert not failures and "<code>1e-6</code>" in html and "<td><a" in html
