@@ -12,7 +12,7 @@ help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: setup  ## Build the site and serve it on 127.0.0.1:8000 with live reload
-	$(RUN) -m mkdocs serve --dev-addr 127.0.0.1:8000 --no-strict --watch scripts --watch examples
+	$(RUN) -m mkdocs serve --dev-addr 127.0.0.1:8000 --no-strict --dirty
 
 build: setup  ## Build the site into site/, ready for any static host
 	$(RUN) -m mkdocs build --strict
